@@ -1,0 +1,96 @@
+//! Validators: whose credential is this? [`SsoValidator`] is the one trait that an
+//! integrator implements to connect an SSO system; `settings.rs` is the only way
+//! to the kinds that ship. Validators know nothing of HTTP requests, tenants'
+//! dialects or tokens.
+
+pub mod settings;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use crate::domain::{Credential, CredentialKind, ServiceName, TenantId, Timestamp, Verified};
+
+/// Decides whose a credential is.
+///
+/// # Contract
+/// Each line is a test that runs against every kind (`tests/it/sso_contract.rs`).
+/// * It fails closed: no input makes it answer `Ok` by default, and no input makes it panic.
+/// * [`ValidateError::Rejected`] and [`ValidateError::Malformed`] only if the credential is at
+///   fault; [`ValidateError::Unavailable`] if it could not find out;
+///   [`ValidateError::Upstream`] if the other side broke its contract.
+/// * It gives up at [`ValidateCx::deadline`] with `Unavailable`.
+/// * It is cancel-safe: dropping the future leaves nothing half done and consumes nothing.
+/// * It never logs, stores or echoes the credential, in errors included.
+/// * It sends an upstream nothing of a request but the one credential it is about.
+/// * It answers `Malformed` to a [`CredentialKind`] that it does not accept.
+#[async_trait]
+pub trait SsoValidator: Send + Sync + fmt::Debug {
+    /// The kind's name as the configuration spells it.
+    fn kind(&self) -> &'static str;
+
+    /// Whether it takes credentials of this kind; asked once, when services are bound at boot.
+    fn accepts(&self, kind: CredentialKind) -> bool;
+
+    /// Decides.
+    ///
+    /// # Errors
+    /// See the contract above.
+    async fn validate(
+        &self,
+        credential: &Credential,
+        cx: &ValidateCx<'_>,
+    ) -> Result<Verified, ValidateError>;
+
+    /// Whether it could validate now (readiness).
+    ///
+    /// # Errors
+    /// [`ValidateError::Unavailable`] or [`ValidateError::Upstream`] when it could not.
+    async fn check(&self) -> Result<(), ValidateError> {
+        Ok(())
+    }
+}
+
+/// What a validation may depend on besides the credential.
+#[derive(Debug, Clone, Copy)]
+pub struct ValidateCx<'a> {
+    /// The current time; validators never read a clock themselves.
+    pub now: Timestamp,
+    /// When the request gives up.
+    pub deadline: Instant,
+    /// On whose behalf.
+    pub tenant: &'a TenantId,
+    /// For which authentication service of the tenant.
+    pub service: &'a ServiceName,
+}
+
+/// Why there is no positive verdict. The texts are for logs: they name the rule
+/// that failed and never hold any part of the credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValidateError {
+    /// The credential cannot be one of this system's: not decodable at all.
+    #[error("credential is malformed: {0}")]
+    Malformed(&'static str),
+    /// The credential is well-formed and proves nobody: bad signature, expired, unknown, used.
+    #[error("credential is rejected: {0}")]
+    Rejected(&'static str),
+    /// The validator could not find out. Never a verdict on the credential.
+    #[error("validator is unavailable: {reason}")]
+    Unavailable {
+        /// What failed.
+        reason: String,
+        /// When asking again makes sense, if the other side said so.
+        retry_after: Option<Duration>,
+    },
+    /// The other side answered nonsense.
+    #[error("upstream broke its contract: {0}")]
+    Upstream(String),
+}
+
+impl ValidateError {
+    /// An [`ValidateError::Unavailable`] without a hint.
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.into(), retry_after: None }
+    }
+}
