@@ -6,8 +6,15 @@
 //! through, file by file; `tests/it/architecture.rs` holds who may import whom.
 
 pub mod account;
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
+pub mod exchange;
+pub mod http;
+pub mod serve;
 pub mod session;
 pub mod sso;
 pub mod support;
+pub mod telemetry;
 pub mod token;

@@ -77,6 +77,9 @@ pub fn parse<T: DeserializeOwned>(
                 let inner = error.path().clone();
                 let message = error.into_inner().to_string();
                 let keys: Vec<String> = inner.iter().map(segment).collect();
+                if message.starts_with("invalid type: string") && read_scalar(&mut value, &keys) {
+                    continue;
+                }
                 let key = keys.iter().fold(path.to_owned(), |p, k| join(&p, k));
                 let consequence = message.starts_with("missing field") && problems.len() > before;
                 if !consequence {
@@ -120,20 +123,31 @@ fn segment(segment: &serde_path_to_error::Segment) -> String {
     }
 }
 
+/// Environment variables are texts: one that stands where a number or a boolean belongs is
+/// read as one. `false` when it is none.
+fn read_scalar(value: &mut Value, keys: &[String]) -> bool {
+    let Some(leaf) = walk(value, keys) else { return false };
+    let scalar = leaf.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    match scalar {
+        Some(scalar @ (Value::Number(_) | Value::Bool(_))) => {
+            *leaf = scalar;
+            true
+        }
+        _ => false,
+    }
+}
+
+fn walk<'v>(value: &'v mut Value, keys: &[String]) -> Option<&'v mut Value> {
+    keys.iter().try_fold(value, |at, key| match at {
+        Value::Object(table) => table.get_mut(key),
+        Value::Array(items) => items.get_mut(key.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
 fn remove(value: &mut Value, keys: &[String]) -> bool {
     let Some((last, parents)) = keys.split_last() else { return false };
-    let mut at = value;
-    for key in parents {
-        let next = match at {
-            Value::Object(table) => table.get_mut(key),
-            Value::Array(items) => key.parse().ok().and_then(|i: usize| items.get_mut(i)),
-            _ => None,
-        };
-        match next {
-            Some(next) => at = next,
-            None => return false,
-        }
-    }
+    let Some(at) = walk(value, parents) else { return false };
     match at {
         Value::Object(table) => table.shift_remove(last).is_some(),
         Value::Array(items) => match last.parse::<usize>() {
@@ -307,6 +321,15 @@ mod tests {
         let mut paths: Vec<_> = problems.into_vec().into_iter().map(|p| p.path).collect();
         paths.sort();
         assert_eq!(paths, ["x.a", "x.b", "x.c", "x.d", "x.s"]);
+    }
+
+    #[test]
+    fn a_text_from_the_environment_is_read_as_the_number_it_must_be() {
+        let mut problems = Problems::default();
+        let sample = parse::<Sample>(json!({"b": "7", "s": "12345678"}), "x", &mut problems);
+        let sample = sample.unwrap();
+        assert_eq!(sample.b, Some(7));
+        assert_eq!(sample.s.unwrap().load().unwrap().expose(), "12345678");
     }
 
     #[test]

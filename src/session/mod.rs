@@ -235,6 +235,9 @@ pub struct PresentedRefresh {
 /// What the next pair will be, if there is one.
 #[derive(Debug, Clone)]
 pub struct NextPair {
+    /// The authentication service that the call names; must be the session's, or another
+    /// service's account directory would be asked.
+    pub service: ServiceName,
     /// When it will expire for refresh; capped by the session's end.
     pub expires_at: Timestamp,
     /// The account as it is now; `None` keeps what is stored.

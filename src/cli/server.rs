@@ -1,0 +1,138 @@
+//! What `serve` and `demo` share: the listeners, the background tasks and the end.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::fail;
+use crate::app::App;
+use crate::config::{self, Settings, Sources};
+use crate::domain::setting::Problem;
+use crate::serve::{self, Ended, Serve, Stage, TlsKeys, admin};
+
+/// How often watched files are looked at.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+/// How often expired sessions are removed, and how many at a time at the most.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+const SWEEP_BATCH: u32 = 1000;
+
+/// Where the service can be reached.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Addresses {
+    /// The service.
+    pub(super) service: SocketAddr,
+    /// `/livez` and `/readyz`.
+    pub(super) admin: SocketAddr,
+}
+
+/// Serves the app until signals end it; `ready` is called once the listeners are open.
+pub(super) async fn run(
+    app: App,
+    settings: Settings,
+    sources: Sources,
+    ready: impl FnOnce(Addresses),
+) -> ExitCode {
+    let app = Arc::new(app);
+    let (stage, stages) = watch::channel(Stage::Running);
+    let prepared = prepare(&app, &settings, &stages);
+    let (serve, addresses) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return fail(error),
+    };
+    tokio::spawn(watch_files(Arc::clone(&app)));
+    tokio::spawn(sweep(Arc::clone(&app)));
+    tokio::spawn(reload(Arc::clone(&app), sources));
+    let leave_for = settings.server.limits.drain_delay.0;
+    tokio::spawn(async move { serve::stages(&stage, leave_for).await });
+
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        server.listen = %addresses.service,
+        admin.listen = %addresses.admin,
+        store.kind = app.store().kind(),
+        "serving"
+    );
+    let serving = tokio::spawn(serve.run(stages));
+    ready(addresses);
+    match serving.await {
+        Ok(Ended::Drained) => {
+            tracing::info!("stopped, every request was answered");
+            ExitCode::SUCCESS
+        }
+        Ok(Ended::CutOff) => {
+            tracing::warn!("stopped, open connections were cut off");
+            ExitCode::FAILURE
+        }
+        Err(error) => fail(error),
+    }
+}
+
+fn prepare(
+    app: &App,
+    settings: &Settings,
+    stages: &watch::Receiver<Stage>,
+) -> Result<(Serve, Addresses), String> {
+    let tls = settings.server.tls.as_ref();
+    let tls = tls
+        .map(|tls| TlsKeys::open(tls, &app.world().watcher))
+        .transpose()
+        .map_err(|e| format!("server.tls: {e}"))?;
+    let listener = serve::bind(settings.server.listen)?;
+    let admin_listener = serve::bind(settings.admin.listen)?;
+    let address = |l: &tokio::net::TcpListener| l.local_addr().map_err(|e| e.to_string());
+    let addresses = Addresses { service: address(&listener)?, admin: address(&admin_listener)? };
+    let health = admin::Health { store: Arc::clone(app.store()), stage: stages.clone() };
+    tokio::spawn(admin::run(admin_listener, health));
+    let limits = settings.server.limits.clone();
+    Ok((Serve { listener, service: app.service(settings), tls, limits }, addresses))
+}
+
+async fn watch_files(app: Arc<App>) {
+    let mut ticks = interval(WATCH_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let watcher = app.world().watcher.clone();
+        let _ = tokio::task::spawn_blocking(move || watcher.poll()).await;
+    }
+}
+
+async fn sweep(app: Arc<App>) {
+    let mut ticks = interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match app.store().sweep(SWEEP_BATCH, app.world().clock.now()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "expired sessions and tickets removed"),
+            Err(error) => tracing::warn!(%error, "cannot remove expired sessions"),
+        }
+    }
+}
+
+/// SIGHUP reads the configuration again.
+async fn reload(app: Arc<App>, sources: Sources) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        let outcome = match config::load(&sources) {
+            Ok(settings) => app.reload(&settings).await,
+            Err(problems) => Err(problems),
+        };
+        match outcome {
+            Ok(()) => tracing::info!("configuration reloaded"),
+            Err(problems) => report(&problems),
+        }
+    }
+}
+
+fn report(problems: &[Problem]) {
+    for problem in problems {
+        tracing::error!(config.path = problem.path, problem = problem.message, "bad configuration");
+    }
+    tracing::error!(problems = problems.len(), "configuration not reloaded, keeping the old one");
+}

@@ -1,0 +1,39 @@
+//! The stories: each file tells one call from credential to answer, as the steps of its
+//! doc comment. They know the parts by their traits and nothing of HTTP.
+
+pub mod cookie_sso;
+pub mod current_user;
+mod error;
+mod location;
+pub mod refresh;
+pub mod session_ticket;
+pub mod session_token;
+pub mod sign_out;
+pub mod tenant;
+
+use std::time::Instant;
+
+pub use error::{ExchangeError, Forbidden};
+pub use location::{LocationPolicy, LocationSettings, UnknownCountry};
+
+use crate::domain::{ClientNetwork, Random, ServiceName, TenantId, Timestamp};
+use crate::sso::ValidateCx;
+
+/// What a story may depend on besides its input.
+#[derive(Debug, Clone, Copy)]
+pub struct ExchangeCx<'a> {
+    /// The current time, read once a request.
+    pub now: Timestamp,
+    /// When the request gives up.
+    pub deadline: Instant,
+    /// Where the client is.
+    pub client: ClientNetwork,
+    /// For ids and tokens.
+    pub random: &'a dyn Random,
+}
+
+impl<'a> ExchangeCx<'a> {
+    fn validate<'b>(&self, tenant: &'b TenantId, service: &'b ServiceName) -> ValidateCx<'b> {
+        ValidateCx { now: self.now, deadline: self.deadline, tenant, service }
+    }
+}

@@ -1,0 +1,152 @@
+//! A tenant as the stories see it: every name resolved to the part it stands for, at
+//! boot, so that nothing on the request path can dangle. Only `app` makes these.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::LocationPolicy;
+use crate::account::AccountDirectory;
+use crate::domain::{ServiceName, TenantId};
+use crate::session::Store;
+use crate::sso::SsoValidator;
+use crate::sso::operator::OperatorKeys;
+use crate::token::{SessionTokens, SiteTokens};
+
+/// A tenant.
+#[derive(Debug)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its authentication services, by name, in the order of the configuration.
+    pub services: IndexMap<ServiceName, Service>,
+    /// How it speaks AnswerHub, if it does.
+    pub answerhub: Option<AnswerHub>,
+    /// How it speaks AGS, if it does.
+    pub ags: Option<Ags>,
+    /// Its public keys (RFC 7517), ready to send.
+    pub jwks: Arc<str>,
+}
+
+/// An authentication service: who decides, and which accounts it leads to.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name (`authServiceName`).
+    pub name: ServiceName,
+    /// Who decides whose a credential is.
+    pub validator: Arc<dyn SsoValidator>,
+    /// Which accounts there are; AGS only.
+    pub accounts: Arc<dyn AccountDirectory>,
+    /// The cookie (and header) that carries its credential on the AnswerHub routes.
+    pub cookie: String,
+    /// What discovery says of it.
+    pub display: DisplayAttributes,
+    /// Its AGS calls: what discovery says, and what requests are held to.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// `displayAttributes` of discovery.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DisplayAttributes {
+    /// Address of a logo.
+    pub logo: String,
+    /// The name to show.
+    pub name: String,
+}
+
+/// One AGS call of a service, as discovery says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// The vendor's name for it: `SIGNON`.
+    pub name: String,
+    /// Relative to `/ags`: `/signOn`.
+    pub path: String,
+    /// What `parameters` must and may hold.
+    #[serde(rename = "parameterProperties", alias = "parameters", default)]
+    pub parameters: Vec<ParameterProperties>,
+}
+
+/// One parameter of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterProperties {
+    /// Its name; requests match it without regard to case.
+    pub name: String,
+    /// Whether a request without it is malformed.
+    #[serde(default)]
+    pub mandatory: bool,
+    /// Whether a user interface should hide what is typed.
+    #[serde(rename = "isPassword", alias = "password", default)]
+    pub is_password: bool,
+}
+
+impl Endpoint {
+    /// The calls of a service that configures none: the session-token flow.
+    #[must_use]
+    pub fn session_token_flow() -> Vec<Self> {
+        let endpoint = |name: &str, path: &str, parameter: Option<&str>| Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            parameters: parameter
+                .map(|name| ParameterProperties {
+                    name: name.to_owned(),
+                    mandatory: true,
+                    is_password: false,
+                })
+                .into_iter()
+                .collect(),
+        };
+        vec![
+            endpoint("GET_SESSION_TOKEN", "/getSessionToken", Some("OperatorAuthToken")),
+            endpoint("SIGNON_WITH_SESSION_TOKEN", "/signOnWithSessionToken", Some("sessionToken")),
+            endpoint("REFRESH", "/refresh", None),
+            endpoint("SIGNOUT", "/signOut", None),
+        ]
+    }
+}
+
+impl Service {
+    /// The call at `path`, if the service offers it.
+    #[must_use]
+    pub fn endpoint(&self, path: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|e| e.path == path)
+    }
+}
+
+/// How a tenant speaks AnswerHub.
+#[derive(Debug)]
+pub struct AnswerHub {
+    /// The service that a call without `x-auth-service-id` means.
+    pub cookie_service: ServiceName,
+    /// The service that `Authorization: Basic` means.
+    pub password_service: Option<ServiceName>,
+    /// The role that `user.json` demands.
+    pub required_role: String,
+    /// Its tokens.
+    pub tokens: SiteTokens,
+}
+
+/// How a tenant speaks AGS.
+#[derive(Debug)]
+pub struct Ags {
+    /// Where its sessions are.
+    pub store: Arc<dyn Store>,
+    /// Its tokens.
+    pub tokens: SessionTokens,
+    /// The head-end's shared secrets.
+    pub operator: Option<OperatorKeys>,
+    /// Where sign-ons may come from.
+    pub location: LocationPolicy,
+    /// How long a session token is good.
+    pub ticket_ttl: Duration,
+    /// How long after a rotation the superseded refresh token still gets the same pair.
+    pub refresh_grace: Duration,
+    /// Devices an account may register, unless the account says otherwise.
+    pub max_devices: Option<u32>,
+    /// What device ids begin with: `PUB_`.
+    pub device_id_prefix: String,
+}

@@ -1,0 +1,112 @@
+//! What every AGS call has: a tenant that speaks AGS, a service that it names, and a JSON
+//! body. Checked in this order, so that a call with several mistakes always gets the same answer.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::Request;
+use http::HeaderMap;
+
+use super::input::Input;
+use crate::domain::ServiceName;
+use crate::exchange::ExchangeCx;
+use crate::exchange::tenant::{Ags, Endpoint, Service, Tenant};
+use crate::http::context::{ags_tenant, exchange_cx, named_service};
+use crate::http::error::{ErrorCode, HttpError};
+use crate::http::gateway::Gateway;
+use crate::http::request::{Info, Peer};
+use crate::http::{body, credentials};
+
+/// One AGS call, read to its end.
+pub(super) struct Call {
+    /// Whose API is called.
+    pub(super) tenant: Arc<Tenant>,
+    service: usize,
+    headers: HeaderMap,
+    body: Bytes,
+    peer: Peer,
+    info: Info,
+}
+
+impl Call {
+    /// Reads a call.
+    ///
+    /// # Errors
+    /// 400, 404, 408 or 413: a missing or malformed header or body, or an unknown tenant or service.
+    pub(super) async fn read(
+        gateway: &Gateway,
+        peer: Peer,
+        info: &Info,
+        request: Request,
+    ) -> Result<Self, HttpError> {
+        let (parts, request_body) = request.into_parts();
+        let tenant = ags_tenant(gateway, &parts.headers, info)?;
+        let service = required_service(&tenant, &parts.headers, info)?;
+        body::must_be_json(&parts.headers)?;
+        let deadline = info.started + gateway.deadline;
+        let body = body::read(request_body, gateway.max_body, deadline).await?;
+        let headers = parts.headers;
+        let call = Self { tenant, service, headers, body, peer, info: info.clone() };
+        call.ags()?;
+        Ok(call)
+    }
+
+    /// The AGS side of the tenant.
+    pub(super) fn ags(&self) -> Result<&Ags, HttpError> {
+        self.tenant.ags.as_ref().ok_or_else(no_ags)
+    }
+
+    /// The service that the call names.
+    pub(super) fn service(&self) -> &Service {
+        &self.tenant.services[self.service]
+    }
+
+    /// The call's entry in the service's table.
+    ///
+    /// # Errors
+    /// 404 when the service does not offer the call.
+    pub(super) fn endpoint(&self, path: &str) -> Result<&Endpoint, HttpError> {
+        self.service().endpoint(path).ok_or_else(|| {
+            let detail = "this authentication service does not offer this call";
+            HttpError::new(ErrorCode::NotFound, detail)
+        })
+    }
+
+    /// The body, held to the call's table.
+    ///
+    /// # Errors
+    /// 400.
+    pub(super) fn input(&self, endpoint: Option<&Endpoint>) -> Result<Input<'_>, HttpError> {
+        Input::parse(&self.body, endpoint)
+    }
+
+    /// The token in `Authorization`, bare or `Bearer`.
+    ///
+    /// # Errors
+    /// 400 when there is none.
+    pub(super) fn authorization(&self) -> Result<&str, HttpError> {
+        credentials::bearer(&self.headers, true)?
+            .ok_or_else(|| HttpError::bad_request("authorization header is missing or not usable"))
+    }
+
+    /// What the story needs to know.
+    pub(super) fn cx<'a>(&self, gateway: &'a Gateway, want_country: bool) -> ExchangeCx<'a> {
+        exchange_cx(gateway, &self.headers, self.peer, &self.info, want_country)
+    }
+}
+
+pub(super) fn no_ags() -> HttpError {
+    HttpError::new(ErrorCode::NotFound, "this tenant has no authentication services")
+}
+
+/// The place of the service that `x-auth-service-id` names, which every POST must send.
+fn required_service(
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    info: &Info,
+) -> Result<usize, HttpError> {
+    let service = named_service(tenant, headers, info)?
+        .ok_or_else(|| HttpError::bad_request("header x-auth-service-id is missing"))?;
+    let name: &ServiceName = &service.name;
+    tenant.services.get_index_of(name).ok_or_else(no_ags)
+}

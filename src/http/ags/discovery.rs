@@ -1,0 +1,58 @@
+//! `GET /ags/servicediscovery` (contract B.1): the table that requests are held to, as the
+//! vendor's document.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::call::no_ags;
+use crate::exchange::tenant::{DisplayAttributes, Endpoint};
+use crate::http::context::ags_tenant;
+use crate::http::error::HttpError;
+use crate::http::gateway::SharedGateway;
+use crate::http::request::Info;
+use crate::http::respond::{json, respond};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DiscoveryBody<'a> {
+    available_services: Vec<DiscoveredService<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DiscoveredService<'a> {
+    auth_service_name: &'a str,
+    display_attributes: &'a DisplayAttributes,
+    endpoints: &'a [Endpoint],
+}
+
+/// The tenant's services; 404 when it has none.
+pub(in crate::http) async fn discovery(
+    State(gateway): State<SharedGateway>,
+    info: Info,
+    request: Request,
+) -> Response {
+    respond(&info, discover(&gateway, &info, &request))
+}
+
+fn discover(
+    gateway: &SharedGateway,
+    info: &Info,
+    request: &Request,
+) -> Result<Response, HttpError> {
+    let tenant = ags_tenant(&gateway.load(), request.headers(), info)?;
+    let services = tenant.services.values().filter(|s| !s.endpoints.is_empty());
+    let available_services: Vec<_> = services
+        .map(|service| DiscoveredService {
+            auth_service_name: service.name.as_str(),
+            display_attributes: &service.display,
+            endpoints: &service.endpoints,
+        })
+        .collect();
+    if tenant.ags.is_none() || available_services.is_empty() {
+        return Err(no_ags());
+    }
+    Ok(json(StatusCode::OK, &DiscoveryBody { available_services }))
+}

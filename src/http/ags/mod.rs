@@ -1,0 +1,156 @@
+//! The OpenTV AGS dialect: discovery, session token, sign-on, refresh and sign-out
+//! (contract B). One handler a call; what the calls share stands in `call.rs`. Shapes are
+//! checked here, before anything is used up.
+
+mod call;
+mod discovery;
+mod input;
+
+use axum::extract::{Extension, Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+
+pub(super) use discovery::discovery;
+
+use self::call::Call;
+use super::error::HttpError;
+use super::gateway::SharedGateway;
+use super::request::{Info, Peer};
+use super::respond::{json, respond};
+use crate::domain::{Credential, SecretString};
+use crate::exchange;
+use crate::session::Session;
+use crate::token::TokenPair;
+
+#[derive(Serialize)]
+struct SessionTokenBody<'a> {
+    #[serde(rename = "sessionToken")]
+    session_token: &'a str,
+}
+
+/// `POST /ags/getSessionToken` (contract B.2).
+pub(super) async fn session_ticket(
+    State(gateway): State<SharedGateway>,
+    Extension(peer): Extension<Peer>,
+    info: Info,
+    request: Request,
+) -> Response {
+    let answer = async {
+        let gateway = gateway.load();
+        let call = Call::read(&gateway, peer, &info, request).await?;
+        let input = call.input(Some(call.endpoint("/getSessionToken")?))?;
+
+        let operator_token = input.required("OperatorAuthToken")?;
+        let story = exchange::session_ticket::exchange(
+            &call.tenant,
+            call.ags()?,
+            call.service(),
+            operator_token,
+            &call.cx(&gateway, false),
+        );
+        let token = story.await?;
+        Ok(json(StatusCode::OK, &SessionTokenBody { session_token: token.expose() }))
+    };
+    respond(&info, answer.await)
+}
+
+/// `POST /ags/signOnWithSessionToken` (contract B.3).
+pub(super) async fn sign_on(
+    State(gateway): State<SharedGateway>,
+    Extension(peer): Extension<Peer>,
+    info: Info,
+    request: Request,
+) -> Response {
+    let answer = async {
+        let gateway = gateway.load();
+        let call = Call::read(&gateway, peer, &info, request).await?;
+        let input = call.input(Some(call.endpoint("/signOnWithSessionToken")?))?;
+        let device = input.device()?;
+
+        let ags = call.ags()?;
+        let token = Credential::Token(SecretString::new(input.required("sessionToken")?));
+        let cx = call.cx(&gateway, ags.location.restricts());
+        let story = exchange::session_token::exchange(
+            &call.tenant,
+            ags,
+            call.service(),
+            &token,
+            &device,
+            &cx,
+        );
+        let (session, pair) = story.await?;
+        Ok(token_answer(StatusCode::CREATED, &session, &pair))
+    };
+    respond(&info, answer.await)
+}
+
+/// `POST /ags/refresh` (contract B.5).
+pub(super) async fn refresh(
+    State(gateway): State<SharedGateway>,
+    Extension(peer): Extension<Peer>,
+    info: Info,
+    request: Request,
+) -> Response {
+    let answer = async {
+        let gateway = gateway.load();
+        let call = Call::read(&gateway, peer, &info, request).await?;
+        let token = call.authorization()?;
+        call.input(call.service().endpoint("/refresh"))?;
+
+        let cx = call.cx(&gateway, false);
+        let story =
+            exchange::refresh::exchange(&call.tenant, call.ags()?, call.service(), token, &cx);
+        let (session, pair) = story.await?;
+        Ok(token_answer(StatusCode::OK, &session, &pair))
+    };
+    respond(&info, answer.await)
+}
+
+/// `POST /ags/signOut` (contract B.6).
+pub(super) async fn sign_out(
+    State(gateway): State<SharedGateway>,
+    Extension(peer): Extension<Peer>,
+    info: Info,
+    request: Request,
+) -> Response {
+    let answer = async {
+        let gateway = gateway.load();
+        let call = Call::read(&gateway, peer, &info, request).await?;
+        let token = call.authorization()?;
+        call.input(call.service().endpoint("/signOut"))?;
+
+        let cx = call.cx(&gateway, false);
+        exchange::sign_out::exchange(&call.tenant, call.ags()?, token, &cx).await?;
+        Ok(json(StatusCode::OK, &serde_json::Map::new()))
+    };
+    respond(&info, answer.await)
+}
+
+/// The token body of the sign-on family and of refresh (contract B.0).
+#[derive(Serialize)]
+struct TokenBody<'a> {
+    access_token: &'a str,
+    refresh_token: &'a str,
+    client_id: &'a str,
+    #[serde(rename = "accountId")]
+    account_id: &'a str,
+    token_type: &'static str,
+    expires_in: i64,
+    refresh_expires_in: i64,
+    fixed_refresh_expires_in: i64,
+}
+
+fn token_answer(status: StatusCode, session: &Session, pair: &TokenPair) -> Response {
+    let body = TokenBody {
+        access_token: &pair.access_token,
+        refresh_token: &pair.refresh_token,
+        client_id: session.device.as_str(),
+        account_id: session.facts.account.id.as_str(),
+        token_type: "bearer",
+        expires_in: pair.expires_in,
+        refresh_expires_in: pair.refresh_expires_in,
+        fixed_refresh_expires_in: pair.fixed_refresh_expires_in,
+    };
+    json(status, &body)
+}

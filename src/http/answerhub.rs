@@ -1,0 +1,169 @@
+//! The AnswerHub dialect: `token.json` and `user.json` (contract A).
+
+use axum::extract::{Extension, Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::context::{answerhub, exchange_cx, named_service, site_tenant};
+use super::error::{ErrorCode, HttpError};
+use super::gateway::SharedGateway;
+use super::request::{Info, Peer};
+use super::respond::{json, respond};
+use super::{body, credentials};
+use crate::domain::CredentialKind;
+use crate::exchange::tenant::{AnswerHub, Service, Tenant};
+use crate::exchange::{cookie_sso, current_user};
+
+/// `POST /services/v2/auth/cookiesso/token.json`: the SSO cookie, or a header of its name.
+pub(super) async fn cookie_token(
+    State(gateway): State<SharedGateway>,
+    Extension(peer): Extension<Peer>,
+    info: Info,
+    request: Request,
+) -> Response {
+    respond(&info, exchange_token(&gateway, peer, &info, request, false).await)
+}
+
+/// `POST /services/v2/auth/token.json`: `Basic` if present, else the SSO cookie.
+pub(super) async fn token(
+    State(gateway): State<SharedGateway>,
+    Extension(peer): Extension<Peer>,
+    info: Info,
+    request: Request,
+) -> Response {
+    respond(&info, exchange_token(&gateway, peer, &info, request, true).await)
+}
+
+/// The vendor's answer: the heading promises `jwt`, the captured reply has `idToken`.
+#[derive(Serialize)]
+struct TokenBody<'a> {
+    jwt: &'a str,
+    #[serde(rename = "idToken")]
+    id_token: &'a str,
+    #[serde(rename = "expiresIn")]
+    expires_in: i64,
+}
+
+async fn exchange_token(
+    gateway: &SharedGateway,
+    peer: Peer,
+    info: &Info,
+    request: Request,
+    basic_too: bool,
+) -> Result<Response, HttpError> {
+    let gateway = gateway.load();
+    let (parts, request_body) = request.into_parts();
+    let headers = &parts.headers;
+    let tenant = site_tenant(&gateway, headers, info)?;
+    let answerhub = answerhub(&tenant)?;
+    let named = named_service(&tenant, headers, info)?;
+    let cx = exchange_cx(&gateway, headers, peer, info, false);
+    // The body means nothing here, but it is read, so that the connection can go on.
+    body::read(request_body, gateway.max_body, cx.deadline).await?;
+
+    let basic = if basic_too { credentials::basic(headers)? } else { None };
+    let (service, credential) = match basic {
+        Some(credential) => (password_service(&tenant, answerhub, named)?, credential),
+        None => {
+            let service = cookie_service(&tenant, answerhub, named)?;
+            let credential = credentials::sso_cookie(headers, &service.cookie, !basic_too)?;
+            (service, credential.ok_or_else(|| HttpError::bad_request("no sso cookie"))?)
+        }
+    };
+    let _ = info.service.set(service.name.clone());
+
+    let token = cookie_sso::exchange(&tenant, answerhub, service, &credential, &cx).await?;
+    let body =
+        TokenBody { jwt: &token.token, id_token: &token.token, expires_in: token.expires_in };
+    Ok(json(StatusCode::OK, &body))
+}
+
+fn cookie_service<'t>(
+    tenant: &'t Tenant,
+    answerhub: &AnswerHub,
+    named: Option<&'t Service>,
+) -> Result<&'t Service, HttpError> {
+    let service = named
+        .or_else(|| tenant.services.get(&answerhub.cookie_service))
+        .ok_or_else(|| HttpError::new(ErrorCode::Internal, "default service is gone"))?;
+    if service.validator.accepts(CredentialKind::Cookie) {
+        Ok(service)
+    } else {
+        Err(HttpError::bad_request("this authentication service takes no cookie"))
+    }
+}
+
+fn password_service<'t>(
+    tenant: &'t Tenant,
+    answerhub: &AnswerHub,
+    named: Option<&'t Service>,
+) -> Result<&'t Service, HttpError> {
+    named
+        .or_else(|| answerhub.password_service.as_ref().and_then(|s| tenant.services.get(s)))
+        .filter(|service| service.validator.accepts(CredentialKind::Password))
+        .ok_or_else(|| HttpError::bad_request("no user name and password are taken here"))
+}
+
+/// The envelope that the vendor's list calls share.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListBody<T> {
+    name: &'static str,
+    sort: &'static str,
+    page: u32,
+    page_size: u32,
+    page_count: u32,
+    list_count: u32,
+    total_count: u32,
+    list: [T; 1],
+}
+
+#[derive(Serialize)]
+struct UserBody {
+    id: String,
+    username: String,
+    roles: Vec<String>,
+}
+
+/// `GET /services/v2/user.json`: the user that the bearer token speaks for.
+pub(super) async fn user(
+    State(gateway): State<SharedGateway>,
+    Extension(peer): Extension<Peer>,
+    info: Info,
+    request: Request,
+) -> Response {
+    respond(&info, current_user(&gateway, peer, &info, &request))
+}
+
+fn current_user(
+    gateway: &SharedGateway,
+    peer: Peer,
+    info: &Info,
+    request: &Request,
+) -> Result<Response, HttpError> {
+    let gateway = gateway.load();
+    let headers = request.headers();
+    let tenant = site_tenant(&gateway, headers, info)?;
+    let answerhub = answerhub(&tenant)?;
+    let cx = exchange_cx(&gateway, headers, peer, info, false);
+
+    let token = credentials::bearer(headers, false)?
+        .ok_or_else(|| HttpError::new(ErrorCode::Unauthorized, "no bearer token"))?;
+    let user = current_user::exchange(answerhub, token, &cx)?;
+    let body = ListBody {
+        name: "",
+        sort: "",
+        page: 1,
+        page_size: 35,
+        page_count: 1,
+        list_count: 1,
+        total_count: 1,
+        list: [UserBody {
+            id: user.user_id,
+            username: user.subject.to_string(),
+            roles: user.roles,
+        }],
+    };
+    Ok(json(StatusCode::OK, &body))
+}

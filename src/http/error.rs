@@ -1,0 +1,204 @@
+//! Errors at the edge: `application/problem+json` (RFC 9457). One exhaustive match turns
+//! every [`ErrorCode`] into its status; what a client reads never holds a credential or an
+//! internal cause, which goes to the access log through [`RequestInfo::cause`].
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use super::request::Info;
+use crate::exchange::{ExchangeError, Forbidden};
+
+/// `Retry-After` when nobody knows better.
+const DEFAULT_RETRY: Duration = Duration::from_secs(5);
+
+/// What went wrong, as the client is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// The call is malformed; the detail says how.
+    BadRequest,
+    /// The credential proves nobody; one answer for all reasons.
+    Unauthorized,
+    /// Refused, with the vendor's code.
+    Forbidden(Forbidden),
+    /// There is no such thing; the detail says what.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// The body is too large.
+    PayloadTooLarge,
+    /// The gateway is at fault.
+    Internal,
+    /// A system behind the gateway answered nonsense.
+    BadGateway,
+    /// It could not be found out, or there is too much to do.
+    Unavailable,
+}
+
+impl ErrorCode {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::BadGateway => StatusCode::BAD_GATEWAY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The vendor's number (contract B.0), where there is one.
+    fn vendor_code(self) -> Option<u32> {
+        match self {
+            Self::Forbidden(why) => match why {
+                Forbidden::AccountCancelled => Some(20001),
+                Forbidden::AccountSuspended => Some(20002),
+                Forbidden::DeviceDeleted => Some(20003),
+                Forbidden::DeviceDisabled => Some(20004),
+                Forbidden::DeviceLimit => Some(20007),
+                Forbidden::Location => Some(20019),
+                Forbidden::OperatorTenant => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// An error on its way to the client.
+#[derive(Debug)]
+pub struct HttpError {
+    code: ErrorCode,
+    detail: String,
+    retry_after: Option<Duration>,
+    cause: Option<String>,
+    correlation_id: Option<String>,
+}
+
+impl HttpError {
+    /// An error with what the client may read about it.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            retry_after: None,
+            cause: None,
+            correlation_id: None,
+        }
+    }
+
+    /// A malformed call.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadRequest, detail)
+    }
+
+    /// "Could not find out".
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(DEFAULT_RETRY), ..Self::new(ErrorCode::Unavailable, detail) }
+    }
+
+    /// Says why, for the log.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Says which request it is about, and leaves the cause for the access log.
+    #[must_use]
+    pub fn of(mut self, info: &Info) -> Self {
+        let cause = self.cause.take().unwrap_or_else(|| self.detail.clone());
+        let _ = info.cause.set(cause);
+        self.correlation_id = Some(info.correlation_id.as_str().to_owned());
+        self
+    }
+}
+
+impl From<ExchangeError> for HttpError {
+    fn from(error: ExchangeError) -> Self {
+        let cause = error.to_string();
+        match error {
+            ExchangeError::MalformedCredential(_) => Self::bad_request("credential is malformed"),
+            ExchangeError::Unauthenticated(_) => {
+                Self::new(ErrorCode::Unauthorized, "credential is not valid")
+            }
+            ExchangeError::Forbidden(why) => Self::new(ErrorCode::Forbidden(why), why.to_string()),
+            ExchangeError::NotFound(what) => {
+                Self::new(ErrorCode::NotFound, format!("{what} does not exist"))
+            }
+            ExchangeError::Unavailable { retry_after, .. } => {
+                let error = Self::unavailable("could not find out, try again later");
+                Self { retry_after: retry_after.or(error.retry_after), ..error }
+            }
+            ExchangeError::BadUpstream(_) => Self {
+                retry_after: Some(DEFAULT_RETRY),
+                ..Self::new(ErrorCode::BadGateway, "a system behind the gateway misbehaved")
+            },
+            ExchangeError::Internal(_) => {
+                Self::new(ErrorCode::Internal, "the gateway failed, see its log")
+            }
+        }
+        .because(cause)
+    }
+}
+
+/// The document (RFC 9457 section 3.1); the type is `about:blank`, so the title is the status'.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u32>,
+    #[serde(rename = "correlationId", skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<&'a str>,
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let problem = Problem {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: &self.detail,
+            code: self.code.vendor_code(),
+            correlation_id: self.correlation_id.as_deref(),
+        };
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self.extra_headers(headers);
+        response
+    }
+}
+
+impl HttpError {
+    fn extra_headers(&self, headers: &mut HeaderMap) {
+        if self.code == ErrorCode::Unauthorized {
+            // RFC 6750 section 3; every 401 says how to do better (RFC 9110 section 11.6.1).
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(r#"Bearer realm="cambio", error="invalid_token""#),
+            );
+        }
+        if let Some(after) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        }
+    }
+}

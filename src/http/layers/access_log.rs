@@ -1,0 +1,119 @@
+//! The span that every log line of a request stands in, and one line a request when it has
+//! been answered: what was asked, for whom, what came of it, how long it took, and why it
+//! failed. Never a header, a body or a query.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Method, Request, Response, Uri};
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+use tracing::Span;
+
+use crate::http::request::{Info, Peer};
+
+/// The layer.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessLog;
+
+impl<S> Layer<S> for AccessLog {
+    type Service = AccessLogService<S>;
+    fn layer(&self, inner: S) -> Self::Service {
+        AccessLogService { inner }
+    }
+}
+
+/// The service inside it.
+#[derive(Debug, Clone)]
+pub struct AccessLogService<S> {
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for AccessLogService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = AccessLogFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let info = super::info(&request);
+        let id = info.as_ref().map_or("", |i| i.correlation_id.as_str());
+        let span = tracing::info_span!(target: "cambio", "request", correlation.id = id);
+        let line = Line {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            peer: request.extensions().get::<Peer>().copied(),
+            info,
+        };
+        let inner = {
+            let _in = span.enter();
+            self.inner.call(request)
+        };
+        AccessLogFuture { inner, span, line }
+    }
+}
+
+/// What is known before the answer.
+#[derive(Debug)]
+struct Line {
+    method: Method,
+    uri: Uri,
+    peer: Option<Peer>,
+    info: Option<Info>,
+}
+
+impl Line {
+    fn write(&self, status: u16) {
+        let Some(info) = &self.info else { return };
+        let micros = u64::try_from(info.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(
+            target: "cambio::access",
+            http.method = self.method.as_str(),
+            http.path = bounded(self.uri.path()),
+            http.status = status,
+            duration.us = micros,
+            client.peer = self.peer.map(|p| tracing::field::display(p.ip)),
+            tenant.id = info.tenant.get().map(|t| t.as_str()),
+            service.name = info.service.get().map(|s| s.as_str()),
+            error = info.cause.get().map(String::as_str),
+            "request"
+        );
+    }
+}
+
+/// Paths are the client's text: enough of them to recognise, not enough to flood.
+fn bounded(path: &str) -> &str {
+    path.get(..256).unwrap_or(path)
+}
+
+pin_project! {
+    /// Runs in the span and writes the line.
+    #[derive(Debug)]
+    pub struct AccessLogFuture<F> {
+        #[pin]
+        inner: F,
+        span: Span,
+        line: Line,
+    }
+}
+
+impl<F, R, E> Future for AccessLogFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _in = this.span.enter();
+        let outcome = ready!(this.inner.poll(cx));
+        this.line.write(outcome.as_ref().map_or(500, |r| r.status().as_u16()));
+        Poll::Ready(outcome)
+    }
+}

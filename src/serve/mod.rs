@@ -1,0 +1,113 @@
+//! Serving: sockets, TLS, connection limits and the orderly end. It knows the service only
+//! as something that answers requests; what the service is made of is `app`'s business.
+
+pub mod admin;
+mod connection;
+mod listener;
+mod settings;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::sync::{Semaphore, watch};
+
+pub use listener::bind;
+pub use settings::{AdminSettings, CorsSettings, LimitSettings, ServerSettings, TlsSettings};
+pub use tls::TlsKeys;
+
+use crate::http::GatewayService;
+
+/// How serving ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Every connection was let finish.
+    Drained,
+    /// Some were cut off, by the time limit or a second signal.
+    CutOff,
+}
+
+/// What serving goes by.
+#[derive(Debug)]
+pub struct Serve {
+    /// The socket.
+    pub listener: tokio::net::TcpListener,
+    /// What answers.
+    pub service: GatewayService,
+    /// Certificates, if it is TLS.
+    pub tls: Option<Arc<TlsKeys>>,
+    /// Bounds.
+    pub limits: LimitSettings,
+}
+
+/// The stages of the end, as `shutdown` announces them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Serving.
+    Running,
+    /// Readiness is false; connections are still accepted, until load balancers have noticed.
+    Leaving,
+    /// No new connections; those that are open finish what they are doing.
+    Draining,
+    /// Stop at once.
+    Stopped,
+}
+
+impl Serve {
+    /// Accepts and serves until `stage` says otherwise.
+    pub async fn run(self, mut stage: watch::Receiver<Stage>) -> Ended {
+        let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(self.limits.max_connections));
+        let server = Arc::new(connection::Server::new(self.service, self.tls, &self.limits));
+        loop {
+            // No place, no accept: what is over the limit waits in the kernel's backlog.
+            let accepted = tokio::select! {
+                biased;
+                _ = stage.wait_for(|s| *s >= Stage::Draining) => break,
+                accepted = listener::accept(&self.listener, &places) => accepted,
+            };
+            let Some((stream, peer, place)) = accepted else { continue };
+            let server = Arc::clone(&server);
+            let watcher = graceful.watcher();
+            tokio::spawn(async move {
+                server.serve(stream, peer, watcher).await;
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        tokio::select! {
+            () = graceful.shutdown() => Ended::Drained,
+            () = tokio::time::sleep(self.limits.drain_timeout.0) => Ended::CutOff,
+            _ = stage.wait_for(|s| *s == Stage::Stopped) => Ended::CutOff,
+        }
+    }
+}
+
+/// Turns signals into stages: the first SIGTERM or SIGINT starts the end, the second stops.
+/// `leave_for` is how long readiness is false before the listener closes.
+pub async fn stages(stage: &watch::Sender<Stage>, leave_for: Duration) {
+    signal().await;
+    tracing::info!("shutting down, a second signal stops at once");
+    stage.send_replace(Stage::Leaving);
+    tokio::select! {
+        () = tokio::time::sleep(leave_for) => { stage.send_replace(Stage::Draining); }
+        () = signal() => { stage.send_replace(Stage::Stopped); return; }
+    }
+    signal().await;
+    stage.send_replace(Stage::Stopped);
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("cannot listen for signals");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
