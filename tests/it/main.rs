@@ -1,1 +1,5 @@
-fn main() {}
+//! The integration tests: one binary, so that the crate is linked once. Each module is
+//! named after what it shows.
+
+mod golden;
+mod token;
