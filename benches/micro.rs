@@ -1,1 +1,11 @@
-fn main() {}
+//! Micro benches: what one step costs, alone. A module a part; each adds its groups here.
+//! Run with `cargo bench --bench micro -- <filter>`.
+
+#[path = "micro/token.rs"]
+mod token;
+
+fn main() {
+    let mut criterion = criterion::Criterion::default().configure_from_args();
+    token::benches(&mut criterion);
+    criterion.final_summary();
+}

@@ -1,0 +1,185 @@
+//! What the configuration says about an endpoint's tokens, and everything that can be
+//! wrong with it. It reads the keys that the operator brings but touches no store, so
+//! `cambio check` can call it; `build.rs` goes on from here when the server starts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::prepared::PreparedKey;
+use super::{Algorithm, ImportedKey, Lifetimes, Profile, imported};
+use crate::domain::setting::{HumanDuration, Problems, join};
+
+const DAY: u64 = 24 * 3600;
+
+/// The tokens of one endpoint of a tenant.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSettings {
+    /// `answerhub` by default on the AnswerHub endpoint, `ags` on the AGS one; either may be
+    /// `standard`.
+    #[serde(default)]
+    pub profile: Option<Profile>,
+    /// The signature algorithm; the vendors' profiles have one each, `standard` has ES256 by
+    /// default.
+    #[serde(default)]
+    pub algorithm: Option<Algorithm>,
+    /// Claim `iss`: the site's URL.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// Claim `aud`; the issuer by default.
+    #[serde(default)]
+    pub audience: Option<String>,
+    /// Keys that the operator brings; without them Cambio makes its own and keeps them.
+    #[serde(default)]
+    pub keys: Option<Vec<ImportedKey>>,
+    /// How long a token of the AnswerHub endpoint lives (6 hours).
+    #[serde(default)]
+    pub ttl: Option<HumanDuration>,
+    /// How long an access token lives (1 hour).
+    #[serde(default)]
+    pub access_ttl: Option<HumanDuration>,
+    /// How long a refresh token lives (2 days).
+    #[serde(default)]
+    pub refresh_ttl: Option<HumanDuration>,
+    /// How long a session lives however often it is refreshed (30 days).
+    #[serde(default)]
+    pub fixed_ttl: Option<HumanDuration>,
+    /// Claim `sessionControl.maxSessions` of accounts that have none of their own (3).
+    #[serde(default)]
+    pub max_sessions: Option<u32>,
+    /// Claim `sessionControl.sessionControlEnabled` (true).
+    #[serde(default)]
+    pub session_control_enabled: Option<bool>,
+    /// Claim `scope` of the `standard` profile: scopes with spaces between (RFC 6749 section 3.3).
+    #[serde(default)]
+    pub scope: Option<String>,
+}
+
+/// What both endpoints' settings come to.
+pub(super) struct Plan {
+    pub(super) profile: Profile,
+    pub(super) alg: Algorithm,
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    /// The operator's keys, the one that signs first; `None`: Cambio's own.
+    pub(super) imported: Option<Vec<Arc<PreparedKey>>>,
+}
+
+impl TokenSettings {
+    /// Notes everything that is wrong with them for the AnswerHub endpoint.
+    pub fn check_site(&self, path: &str, problems: &mut Problems) {
+        let _ = self.plan_site(path, problems);
+    }
+
+    /// Notes everything that is wrong with them for the AGS endpoint.
+    pub fn check_session(&self, path: &str, problems: &mut Problems) {
+        let _ = self.plan_session(path, problems);
+    }
+
+    pub(super) fn plan_site(
+        &self,
+        path: &str,
+        problems: &mut Problems,
+    ) -> Option<(Plan, Duration)> {
+        let before = problems.len();
+        for (key, set) in [
+            ("access_ttl", self.access_ttl.is_some()),
+            ("refresh_ttl", self.refresh_ttl.is_some()),
+            ("fixed_ttl", self.fixed_ttl.is_some()),
+            ("max_sessions", self.max_sessions.is_some()),
+            ("session_control_enabled", self.session_control_enabled.is_some()),
+        ] {
+            unused(set, path, key, "on the answerhub endpoint", problems);
+        }
+        let plan = self.plan(Profile::Answerhub, path, problems);
+        let ttl = lifetime(self.ttl, 6 * 3600, &join(path, "ttl"), problems);
+        (problems.len() == before).then_some(plan.zip(Some(ttl))).flatten()
+    }
+
+    pub(super) fn plan_session(
+        &self,
+        path: &str,
+        problems: &mut Problems,
+    ) -> Option<(Plan, Lifetimes)> {
+        let before = problems.len();
+        unused(self.ttl.is_some(), path, "ttl", "on the ags endpoint", problems);
+        let plan = self.plan(Profile::Ags, path, problems);
+        let access = lifetime(self.access_ttl, 3600, &join(path, "access_ttl"), problems);
+        let refresh = lifetime(self.refresh_ttl, 2 * DAY, &join(path, "refresh_ttl"), problems);
+        let fixed = lifetime(self.fixed_ttl, 30 * DAY, &join(path, "fixed_ttl"), problems);
+        if access > refresh {
+            problems.push(join(path, "access_ttl"), "must not be longer than refresh_ttl");
+        }
+        if refresh > fixed {
+            problems.push(join(path, "refresh_ttl"), "must not be longer than fixed_ttl");
+        }
+        let lifetimes = Lifetimes { access, refresh, fixed };
+        (problems.len() == before).then_some(plan.zip(Some(lifetimes))).flatten()
+    }
+
+    /// The settings that both endpoints have; `vendor` is the endpoint's own profile.
+    fn plan(&self, vendor: Profile, path: &str, problems: &mut Problems) -> Option<Plan> {
+        let profile = self.profile.unwrap_or(vendor);
+        if profile != vendor && profile != Profile::Standard {
+            let rule = format!("must be {} or standard on this endpoint", vendor.name());
+            problems.push(join(path, "profile"), rule);
+            return None;
+        }
+        let alg = self.algorithm.unwrap_or(profile.default_algorithm());
+        if !profile.allows(alg) {
+            problems.push(join(path, "algorithm"), profile.algorithm_rule());
+        }
+        let (issuer, audience) = self.parties(profile, path, problems);
+        let imported = self.keys.as_deref().map(|keys| {
+            imported::load(keys, profile, alg, &join(path, "keys"), problems).unwrap_or_default()
+        });
+        Some(Plan { profile, alg, issuer, audience, imported })
+    }
+
+    /// Issuer and audience (and the scope's form); the `ags` profile has none of them.
+    fn parties(&self, profile: Profile, path: &str, problems: &mut Problems) -> (String, String) {
+        let (issuer, audience) = (self.issuer.as_deref(), self.audience.as_deref());
+        if profile != Profile::Standard {
+            let place = format!("in profile {}", profile.name());
+            unused(self.scope.is_some(), path, "scope", &place, problems);
+            if profile == Profile::Ags {
+                unused(issuer.is_some(), path, "issuer", &place, problems);
+                unused(audience.is_some(), path, "audience", &place, problems);
+                return (String::new(), String::new());
+            }
+        }
+        if issuer.is_none() {
+            problems.push(join(path, "issuer"), "is missing");
+        }
+        for (key, text) in
+            [("issuer", issuer), ("audience", audience), ("scope", self.scope.as_deref())]
+        {
+            if text.is_some_and(|t| t.is_empty() || t.len() > 512 || t.contains(char::is_control)) {
+                problems.push(join(path, key), "must be 1 to 512 bytes without control characters");
+            }
+        }
+        let issuer = issuer.unwrap_or_default();
+        (issuer.to_owned(), audience.unwrap_or(issuer).to_owned())
+    }
+}
+
+fn lifetime(
+    set: Option<HumanDuration>,
+    default: u64,
+    path: &str,
+    problems: &mut Problems,
+) -> Duration {
+    let secs = set.map_or(default, |d| d.0.as_secs());
+    if !(1..=3650 * DAY).contains(&secs) {
+        problems.push(path, "must be between 1 second and 10 years");
+    }
+    Duration::from_secs(secs)
+}
+
+fn unused(set: bool, path: &str, key: &str, place: &str, problems: &mut Problems) {
+    if set {
+        problems.push(join(path, key), format!("has no effect {place}"));
+    }
+}
