@@ -3,6 +3,11 @@
 //! noun; `settings.rs` is the only way to the backends. A raw token or cookie never
 //! reaches a store: only digests, ids and generations do.
 
+mod memory;
+mod rules;
+pub mod settings;
+mod sqlite;
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,0 +1,108 @@
+//! Devices in memory, ordered by tenant, account and id, so that an account's devices
+//! stand next to each other.
+
+use async_trait::async_trait;
+
+use super::{DeviceKey, MemoryStore, State};
+use crate::domain::{AccountId, DeviceId, TenantId};
+use crate::session::{
+    BeginError, Device, DeviceRequest, DeviceState, DeviceStore, NewSession, StoreError, rules,
+};
+
+#[async_trait]
+impl DeviceStore for MemoryStore {
+    async fn devices(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+    ) -> Result<Vec<Device>, StoreError> {
+        Ok(self.state.lock().devices_of(tenant, account).cloned().collect())
+    }
+
+    async fn set_device_state(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        device: &DeviceId,
+        to: DeviceState,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state.lock();
+        let key = key(tenant, account, device);
+        Ok(match state.devices.get_mut(&key) {
+            Some(stored) if rules::may_become(stored.state, to) => {
+                stored.state = to;
+                true
+            }
+            _ => false,
+        })
+    }
+}
+
+impl State {
+    /// The class of the device that the session would run on, if it may.
+    pub(super) fn admit(&self, new: &NewSession) -> Result<Option<String>, BeginError> {
+        let account = &new.facts.account.id;
+        match &new.device {
+            DeviceRequest::Existing(id) => {
+                let device = self.device(&new.tenant, account, id);
+                rules::usable(device.map(|device| device.state))?;
+                Ok(device.and_then(|device| device.class.clone()))
+            }
+            DeviceRequest::Register { device, .. } if device.account != *account => {
+                Err(BeginError::DeviceUnknown)
+            }
+            DeviceRequest::Register { device, limit } => {
+                if limit.is_some_and(|limit| self.has_devices(&new.tenant, account, limit)) {
+                    return Err(BeginError::DeviceLimit);
+                }
+                if self.device(&new.tenant, account, &device.id).is_some() {
+                    return Err(BeginError::Conflict);
+                }
+                Ok(device.class.clone())
+            }
+        }
+    }
+
+    pub(super) fn register(&mut self, tenant: TenantId, device: Device) {
+        self.devices.insert((tenant, device.account.clone(), device.id.clone()), device);
+    }
+
+    pub(super) fn device(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        id: &DeviceId,
+    ) -> Option<&Device> {
+        self.devices.get(&key(tenant, account, id))
+    }
+
+    /// Whether the account has at least `count` devices that are not deleted.
+    fn has_devices(&self, tenant: &TenantId, account: &AccountId, count: u32) -> bool {
+        let kept = self.devices_of(tenant, account).filter(|d| d.state != DeviceState::Deleted);
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        kept.take(count).count() >= count
+    }
+
+    fn devices_of(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+    ) -> impl Iterator<Item = &Device> + use<'_> {
+        let (tenant, account) = (tenant.clone(), account.clone());
+        // A device id has no character below a space, so no id orders before one.
+        let start = (tenant.clone(), account.clone(), first_device());
+        self.devices
+            .range(start..)
+            .take_while(move |((t, a, _), _)| *t == tenant && *a == account)
+            .map(|(_, device)| device)
+    }
+}
+
+fn key(tenant: &TenantId, account: &AccountId, device: &DeviceId) -> DeviceKey {
+    (tenant.clone(), account.clone(), device.clone())
+}
+
+#[expect(clippy::expect_used, reason = "one space is a device id: 1 to 128 printable characters")]
+fn first_device() -> DeviceId {
+    DeviceId::parse(" ").expect("a space is printable ASCII")
+}

@@ -1,0 +1,155 @@
+//! Which session stores there are: reads the `[store]` table and opens what it describes.
+//! `config` calls [`parse`], `app` calls [`StoreSettings::open`] at boot. The only way to
+//! the backends, which are private.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::memory::MemoryStore;
+use super::sqlite::SqliteStore;
+use super::{Store, StoreError};
+use crate::domain::setting::{self, Problems};
+
+/// A store as it is configured. Two that are equal describe the same store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings(Kind);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Memory(MemorySettings),
+    Sqlite(SqliteSettings),
+}
+
+/// `kind = "memory"`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MemorySettings {
+    /// The most sessions, devices and tickets it holds, each.
+    capacity: NonZeroUsize,
+}
+
+/// `kind = "sqlite"`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SqliteSettings {
+    /// The database file. Its directory must exist and be writable.
+    pub(super) path: PathBuf,
+    /// Memory for cached pages, in bytes: half for the writer, half for the readers.
+    #[serde(default = "default_cache_size")]
+    pub(super) cache_size: u64,
+    /// The most writes that are committed together.
+    #[serde(default = "default_max_batch")]
+    pub(super) max_batch: usize,
+    /// The most writes that wait; one more is refused at once.
+    #[serde(default = "default_queue")]
+    pub(super) queue: usize,
+    /// Connections for reading.
+    #[serde(default = "default_readers")]
+    pub(super) readers: usize,
+}
+
+impl StoreSettings {
+    /// Opens the store, creating what is missing. Blocks on file I/O.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the file and the reason: its directory does not exist, it cannot
+    /// be written, is no store of Cambio's or was made by a newer Cambio.
+    pub fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(match &self.0 {
+            Kind::Memory(settings) => Arc::new(MemoryStore::new(settings.capacity.get())),
+            Kind::Sqlite(settings) => Arc::new(SqliteStore::open(settings)?),
+        })
+    }
+}
+
+/// Reads the `[store]` table, which stands at `path`, noting every problem.
+pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<StoreSettings> {
+    let kind = setting::take_kind(&mut value, path, problems)?;
+    match kind.as_str() {
+        "memory" => setting::parse(value, path, problems).map(|s| StoreSettings(Kind::Memory(s))),
+        "sqlite" => {
+            let settings: SqliteSettings = setting::parse(value, path, problems)?;
+            let before = problems.len();
+            settings.check(path, problems);
+            (problems.len() == before).then_some(StoreSettings(Kind::Sqlite(settings)))
+        }
+        other => {
+            let message = format!("unknown kind {other:?}, there are memory and sqlite");
+            problems.push(setting::join(path, "kind"), message);
+            None
+        }
+    }
+}
+
+impl SqliteSettings {
+    fn check(&self, path: &str, problems: &mut Problems) {
+        let mut hold = |key: &str, holds: bool, rule: &str| {
+            if !holds {
+                problems.push(setting::join(path, key), rule);
+            }
+        };
+        hold("path", !self.path.as_os_str().is_empty(), "must not be empty");
+        let cache = 1 << 20..=1 << 40;
+        hold("cache_size", cache.contains(&self.cache_size), "must be 1 MiB to 1 TiB, in bytes");
+        hold("max_batch", (1..=4096).contains(&self.max_batch), "must be 1 to 4096");
+        hold("queue", (1..=1 << 20).contains(&self.queue), "must be 1 to 1048576");
+        hold("readers", (1..=64).contains(&self.readers), "must be 1 to 64");
+    }
+}
+
+impl Default for MemorySettings {
+    fn default() -> Self {
+        Self { capacity: NonZeroUsize::MIN.saturating_add(999_999) }
+    }
+}
+
+fn default_cache_size() -> u64 {
+    16 * 1024 * 1024
+}
+
+fn default_max_batch() -> usize {
+    256
+}
+
+fn default_queue() -> usize {
+    4096
+}
+
+fn default_readers() -> usize {
+    2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn problems_of(value: Value) -> Vec<String> {
+        let mut problems = Problems::default();
+        assert_eq!(parse(value, "store", &mut problems).is_none(), !problems.is_empty());
+        problems.into_vec().into_iter().map(|p| p.path).collect()
+    }
+
+    #[test]
+    fn defaults_are_enough() {
+        assert!(problems_of(json!({"kind": "memory"})).is_empty());
+        assert!(problems_of(json!({"kind": "sqlite", "path": "cambio.db"})).is_empty());
+    }
+
+    #[test]
+    fn every_problem_is_named_by_its_key() {
+        assert_eq!(problems_of(json!({})), ["store.kind"]);
+        assert_eq!(problems_of(json!({"kind": "redis"})), ["store.kind"]);
+        assert_eq!(problems_of(json!({"kind": "sqlite"})), ["store"]);
+        assert_eq!(problems_of(json!({"kind": "memory", "path": "x"})), ["store.path"]);
+        assert_eq!(problems_of(json!({"kind": "memory", "capacity": 0})), ["store.capacity"]);
+        let all = json!({"kind": "sqlite", "path": "", "cache_size": 1, "max_batch": 0,
+            "queue": 0, "readers": 65});
+        let keys = ["path", "cache_size", "max_batch", "queue", "readers"];
+        assert_eq!(problems_of(all), keys.map(|key| format!("store.{key}")));
+    }
+}

@@ -1,0 +1,110 @@
+//! The one step that begins a session, inside a transaction that others share: all checks,
+//! in the order of the errors, then the changes. Only the two identifiers are checked by
+//! inserting them, and what was inserted before the second is taken out again.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{devices, row, tickets};
+use crate::domain::Timestamp;
+use crate::session::{BeginError, DeviceRequest, NewSession, Session, rules};
+
+pub(super) fn begin(
+    db: &Connection,
+    new: &NewSession,
+    now: Timestamp,
+) -> rusqlite::Result<Result<Session, BeginError>> {
+    if let Some(digest) = &new.claim {
+        let ticket = tickets::find(db, digest)?;
+        if !ticket.is_some_and(|ticket| rules::honours(&ticket, new, now)) {
+            return Ok(Err(BeginError::ClaimGone));
+        }
+    }
+    let device_class = match admit(db, new)? {
+        Ok(class) => class,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let session = rules::first(new, device_class, now);
+    let facts = row::facts_text(&session.facts)?;
+
+    if let DeviceRequest::Register { device, .. } = &new.device
+        && !devices::insert(db, &new.tenant, device)?
+    {
+        return Ok(Err(BeginError::Conflict));
+    }
+    if !insert(db, &session, &facts, now)? {
+        if let DeviceRequest::Register { device, .. } = &new.device {
+            devices::delete(db, &new.tenant, device)?;
+        }
+        return Ok(Err(BeginError::Conflict));
+    }
+    if let Some(digest) = &new.claim {
+        tickets::delete(db, digest)?;
+    }
+    Ok(Ok(session))
+}
+
+/// The class of the device that the session would run on, if it may.
+fn admit(
+    db: &Connection,
+    new: &NewSession,
+) -> rusqlite::Result<Result<Option<String>, BeginError>> {
+    let account = &new.facts.account.id;
+    match &new.device {
+        DeviceRequest::Existing(id) => {
+            let mut find = db.prepare_cached(
+                "SELECT state, class FROM devices WHERE tenant = ?1 AND account = ?2 AND id = ?3",
+            )?;
+            let found = find
+                .query_row((new.tenant.as_str(), account.as_str(), id.as_str()), |r| {
+                    Ok((row::state(r, 0)?, r.get(1)?))
+                })
+                .optional()?;
+            let (state, class) = found.unwrap_or((None, None));
+            Ok(rules::usable(state).map(|()| class))
+        }
+        DeviceRequest::Register { device, .. } if device.account != *account => {
+            Ok(Err(BeginError::DeviceUnknown))
+        }
+        DeviceRequest::Register { device, limit } => {
+            let full = match limit {
+                Some(limit) => devices::has(db, &new.tenant, account, *limit)?,
+                None => false,
+            };
+            Ok(if full { Err(BeginError::DeviceLimit) } else { Ok(device.class.clone()) })
+        }
+    }
+}
+
+/// Inserts the session, over an expired one if need be; `false` when a live one has its key.
+fn insert(
+    db: &Connection,
+    session: &Session,
+    facts: &str,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO sessions (ends_at, number, tenant, service, device, device_class,
+                               generation, issued_at, expires_at, facts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT DO UPDATE SET
+             service = excluded.service, device = excluded.device,
+             device_class = excluded.device_class, generation = excluded.generation,
+             issued_at = excluded.issued_at, expires_at = excluded.expires_at,
+             facts = excluded.facts
+         WHERE sessions.expires_at <= ?11",
+    )?;
+    let changed = insert.execute((
+        session.id.ends_at.secs(),
+        session.id.number.cast_signed(),
+        session.tenant.as_str(),
+        session.service.as_str(),
+        session.device.as_str(),
+        &session.device_class,
+        session.generation,
+        session.issued_at.secs(),
+        session.expires_at.secs(),
+        facts,
+        now.secs(),
+    ))?;
+    Ok(changed == 1)
+}

@@ -1,0 +1,72 @@
+//! The `sqlite` backend: the embedded default, one file that survives a crash of the
+//! process and of the machine. Opened by `session::settings` only. One thread writes
+//! (`writer.rs`, many requests a commit), a few connections read (`readers.rs`); the SQL
+//! stands with its noun.
+
+mod begin;
+mod devices;
+mod keys;
+mod readers;
+mod refresh;
+mod row;
+mod schema;
+mod sessions;
+mod sweep;
+mod tickets;
+mod writer;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::settings::SqliteSettings;
+use super::{Store, StoreError};
+use readers::Readers;
+use writer::Writer;
+
+/// An open database file.
+pub(super) struct SqliteStore {
+    path: PathBuf,
+    // Before the writer, so that they are closed first and the writer's closing
+    // checkpoint finds nobody in its way.
+    readers: Arc<Readers>,
+    writer: Writer,
+    swept: Mutex<sweep::Cursor>,
+}
+
+impl SqliteStore {
+    /// Opens or creates the file, brings its schema up to date and starts the writer.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the file and the reason.
+    pub(super) fn open(settings: &SqliteSettings) -> Result<Self, StoreError> {
+        let path = &settings.path;
+        let fail = |e: String| StoreError(format!("cannot open {}: {e}", path.display()));
+        schema::create_file(path).map_err(fail)?;
+        let writing = schema::open_writer(path, settings.cache_size / 2).map_err(fail)?;
+        let readers = Readers::open(path, settings.readers, settings.cache_size / 2)
+            .map_err(|e| fail(e.to_string()))?;
+        let writer =
+            Writer::start(writing, settings.queue, settings.max_batch).map_err(|e| fail(e.0))?;
+        Ok(Self {
+            path: path.clone(),
+            readers: Arc::new(readers),
+            writer,
+            swept: Mutex::default(),
+        })
+    }
+}
+
+impl Store for SqliteStore {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! The database file: how it is created, opened and brought up to date. Tables are
+//! clustered on their primary keys (`WITHOUT ROWID`) and have no other index, so that a
+//! write touches one page a table.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+/// Says in the file's header that it is ours ("Cmbo").
+const APPLICATION_ID: i32 = 0x436d_626f;
+
+/// Bytes a page. A sign-on writes a row to a random page of `devices` and of `tickets`;
+/// small pages mean less to write, checksum and sync for each (measured: see
+/// `benches/store.rs`). Rows still fit without overflow pages.
+const PAGE_SIZE: u32 = 2048;
+
+/// The write-ahead log keeps its space up to here when it starts again, in bytes, so that a
+/// commit need not make the file longer.
+const KEPT_LOG: u32 = 64 * 1024 * 1024;
+
+/// How long a write waits for another process that has the file open.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// One step each; `user_version` counts those a file has been through.
+const MIGRATIONS: &[&str] = &["
+    -- Ordered by end: sessions begin at one end of the tree and expire at the other.
+    -- expires_at is never after ends_at.
+    CREATE TABLE sessions (
+        ends_at INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        tenant TEXT NOT NULL,
+        service TEXT NOT NULL,
+        device TEXT NOT NULL,
+        device_class TEXT,
+        generation INTEGER NOT NULL,
+        issued_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        facts TEXT NOT NULL,
+        PRIMARY KEY (ends_at, number, tenant)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Ids are random; that they are unique within the tenant follows from that, the key
+    -- holds it within the account.
+    CREATE TABLE devices (
+        tenant TEXT NOT NULL,
+        account TEXT NOT NULL,
+        id TEXT NOT NULL,
+        class TEXT,
+        information TEXT NOT NULL,
+        state INTEGER NOT NULL, -- 0 active, 1 disabled, 2 deleted
+        registered_at INTEGER NOT NULL,
+        PRIMARY KEY (tenant, account, id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE tickets (
+        digest BLOB NOT NULL PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        service TEXT NOT NULL,
+        account TEXT NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE keys (
+        name TEXT NOT NULL PRIMARY KEY,
+        version INTEGER NOT NULL,
+        bytes BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// Creates the file, readable and writable by its owner only, if it is missing. SQLite
+/// gives its companion files (`-wal`, `-shm`) the same mode.
+pub(super) fn create_file(path: &Path) -> Result<(), String> {
+    let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    if let Some(dir) = parent.filter(|dir| !dir.is_dir()) {
+        return Err(format!("directory {} does not exist", dir.display()));
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e.to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// Opens the connection that writes: write-ahead log, every commit synced before it
+/// returns, checkpoints left to the caller.
+pub(super) fn open_writer(path: &Path, cache_size: u64) -> Result<Connection, String> {
+    let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, cache_size, BUSY)
+        .map_err(|e| e.to_string())?;
+    refuse_foreign(&db)?;
+    set_up(&db).map_err(|e| e.to_string())?;
+    migrate(&mut db).map_err(|e| format!("schema: {e}"))?;
+    Ok(db)
+}
+
+/// Opens a connection with the settings that are common to writing and reading.
+/// `cache_size` is in bytes.
+pub(super) fn connect(
+    path: &Path,
+    mode: OpenFlags,
+    cache_size: u64,
+    busy: Duration,
+) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(busy)?;
+    db.set_prepared_statement_cache_capacity(64);
+    let kib = i64::try_from(cache_size / 1024).unwrap_or(i64::MAX);
+    db.pragma_update(None, "cache_size", -kib)?;
+    db.pragma_update(None, "temp_store", "memory")?;
+    Ok(db)
+}
+
+/// Refuses a file that is not a store or is one of a newer version.
+fn refuse_foreign(db: &Connection) -> Result<(), String> {
+    let read = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let found = read("user_version").and_then(|version| {
+        let tables =
+            db.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))?;
+        Ok((version, read("application_id")?, tables))
+    });
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    match found.map_err(|e| e.to_string())? {
+        (0, 0, 0) => Ok(()),
+        (_, id, _) if id != i64::from(APPLICATION_ID) => {
+            Err("it is a database, but not a session store".to_owned())
+        }
+        (version, ..) if version > known => Err(format!(
+            "it was made by a newer version of cambio: schema {version}, this one knows {known}"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn set_up(db: &Connection) -> rusqlite::Result<()> {
+    // Of effect while the file is empty only, and before the journal mode is set.
+    db.pragma_update(None, "page_size", PAGE_SIZE)?;
+    let mode: String =
+        db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(rusqlite::Error::InvalidParameterName(format!("journal mode is {mode}")));
+    }
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    db.pragma_update_and_check(None, "journal_size_limit", KEPT_LOG, |_| Ok(()))
+}
+
+fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
+    let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: usize = tx
+        .pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))?
+        .try_into()
+        .unwrap_or(usize::MAX);
+    if version < MIGRATIONS.len() {
+        for step in &MIGRATIONS[version..] {
+            tx.execute_batch(step)?;
+        }
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(None, "user_version", MIGRATIONS.len().to_string())?;
+    }
+    tx.commit()
+}

@@ -1,0 +1,111 @@
+//! Sessions in SQLite: which connection does what. Beginning and refreshing have files of
+//! their own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension, Row};
+
+use super::{SqliteStore, begin, refresh, row, sweep};
+use crate::domain::{DeviceId, TenantId, Timestamp};
+use crate::session::{
+    BeginError, NewSession, NextPair, PresentedRefresh, RefreshError, Refreshed, Session,
+    SessionId, SessionStore, StoreError,
+};
+
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn begin(&self, new: NewSession, now: Timestamp) -> Result<Session, BeginError> {
+        self.writer.write(move |db| begin::begin(db, &new, now)).await?
+    }
+
+    async fn refresh(
+        &self,
+        presented: &PresentedRefresh,
+        next: NextPair,
+        now: Timestamp,
+    ) -> Result<Refreshed, RefreshError> {
+        let presented = presented.clone();
+        self.writer.write(move |db| refresh::refresh(db, &presented, next, now)).await?
+    }
+
+    async fn session(
+        &self,
+        tenant: &TenantId,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        self.readers.read(|db| {
+            let mut find = db.prepare_cached(
+                "SELECT ends_at, number, tenant, service, device, device_class,
+                        generation, issued_at, expires_at, facts
+                 FROM sessions
+                 WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3 AND expires_at > ?4",
+            )?;
+            let key = (id.ends_at.secs(), id.number.cast_signed(), tenant.as_str(), now.secs());
+            find.query_row(key, read).optional()
+        })
+    }
+
+    async fn end(
+        &self,
+        tenant: &TenantId,
+        id: SessionId,
+        device: &DeviceId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (tenant, device) = (tenant.clone(), device.clone());
+        self.writer
+            .write(move |db| {
+                let mut delete = db.prepare_cached(
+                    "DELETE FROM sessions WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3
+                     AND device = ?4 AND expires_at > ?5",
+                )?;
+                let deleted = delete.execute((
+                    id.ends_at.secs(),
+                    id.number.cast_signed(),
+                    tenant.as_str(),
+                    device.as_str(),
+                    now.secs(),
+                ))?;
+                Ok(deleted == 1)
+            })
+            .await
+    }
+
+    async fn sweep(&self, limit: u32, now: Timestamp) -> Result<u32, StoreError> {
+        let from = self.swept.lock().clone();
+        let readers = Arc::clone(&self.readers);
+        let find = move || readers.read(|db| sweep::find(db, from, limit, now));
+        // Walks over thousands of rows: not on a thread that others wait for.
+        let found = tokio::task::spawn_blocking(find)
+            .await
+            .map_err(|e| StoreError(format!("sweep has stopped: {e}")))??;
+        *self.swept.lock() = found.next;
+        if found.sessions.is_empty() && found.tickets.is_empty() {
+            return Ok(0);
+        }
+        let (sessions, tickets) = (found.sessions, found.tickets);
+        self.writer.write(move |db| sweep::remove(db, &sessions, &tickets, now)).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.readers.read(|db| db.prepare_cached("SELECT 1")?.query_row((), |_| Ok(())))?;
+        self.writer.write(|_| Ok(())).await
+    }
+}
+
+/// A session from its columns, in the order of the table.
+pub(super) fn read(r: &Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: SessionId { ends_at: row::time(r, 0)?, number: r.get::<_, i64>(1)?.cast_unsigned() },
+        tenant: row::id(r, 2)?,
+        service: row::id(r, 3)?,
+        device: row::id(r, 4)?,
+        device_class: r.get(5)?,
+        generation: r.get(6)?,
+        issued_at: row::time(r, 7)?,
+        expires_at: row::time(r, 8)?,
+        facts: row::facts(r, 9)?,
+    })
+}
