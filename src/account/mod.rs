@@ -2,6 +2,10 @@
 //! [`AccountDirectory`] is the part's trait; `settings.rs` is the only way to the
 //! kinds (`asserted`: the validator's word; `file`: a list that the operator keeps).
 
+mod asserted;
+mod file;
+pub mod settings;
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -3,7 +3,21 @@
 //! to the kinds that ship. Validators know nothing of HTTP requests, tenants'
 //! dialects or tokens.
 
+mod credential;
+mod fetch;
+mod http;
+mod jwt;
+mod mapping;
+pub mod operator;
+mod scripted;
+mod session_token;
 pub mod settings;
+mod signed_cookie;
+mod users;
+
+pub use session_token::{digest as ticket_digest, generate as generate_ticket};
+pub use signed_cookie::{Payload as SignedCookiePayload, issue as issue_signed_cookie};
+pub use users::hash_password;
 
 use std::fmt;
 use std::time::{Duration, Instant};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::SsoValidator;
+use super::{SsoValidator, http, jwt, scripted, session_token, signed_cookie, users};
 use crate::domain::setting::{self, Problems};
 use crate::session::TicketStore;
 use crate::support::Watcher;
@@ -29,9 +29,23 @@ pub fn build(
 ) -> Option<Arc<dyn SsoValidator>> {
     let kind = setting::take_kind(&mut value, path, problems)?;
     match kind.as_str() {
+        "signed_cookie" => {
+            setting::parse::<signed_cookie::Settings>(value, path, problems)?.build(path, problems)
+        }
+        "jwt" => setting::parse::<jwt::Settings>(value, path, problems)?.build(path, cx, problems),
+        "session_token" => Some(
+            setting::parse::<session_token::Settings>(value, path, problems)?
+                .build(cx.tickets.clone()),
+        ),
+        "http" => setting::parse::<http::Settings>(value, path, problems)?.build(path, problems),
+        "users" => {
+            setting::parse::<users::Settings>(value, path, problems)?.build(path, cx, problems)
+        }
+        "scripted" => {
+            setting::parse::<scripted::Settings>(value, path, problems)?.build(path, cx, problems)
+        }
         other => {
             problems.push(setting::join(path, "kind"), format!("unknown kind {other:?}"));
-            let _ = cx;
             None
         }
     }

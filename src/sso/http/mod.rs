@@ -1,0 +1,125 @@
+//! `http`: asks a remote session endpoint whose credential it is. The endpoint is sent the
+//! one credential and the configured headers, nothing else of a request; its status and
+//! content become a verdict of three values: proven, rejected, could not find out.
+
+mod placing;
+mod settings;
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use reqwest::Method;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use serde_json::Value;
+
+use self::placing::Placing;
+pub(super) use self::settings::Settings;
+use super::fetch::{Answer, Upstream};
+use super::mapping::{Mapping, Place};
+use super::{SsoValidator, ValidateCx, ValidateError, credential};
+use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+
+/// The longest credential that is sent on, in bytes.
+const MAX_LEN: usize = 8 * 1024;
+
+#[derive(Debug)]
+struct Http {
+    upstream: Upstream,
+    method: Method,
+    placing: Placing,
+    headers: HeaderMap,
+    success: BTreeSet<u16>,
+    reject: BTreeSet<u16>,
+    mapping: Mapping,
+    expires_at: Option<Place>,
+    active: Option<Place>,
+}
+
+#[async_trait]
+impl SsoValidator for Http {
+    fn kind(&self) -> &'static str {
+        "http"
+    }
+
+    fn accepts(&self, kind: CredentialKind) -> bool {
+        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
+    }
+
+    async fn validate(
+        &self,
+        credential: &Credential,
+        cx: &ValidateCx<'_>,
+    ) -> Result<Verified, ValidateError> {
+        let text = credential::text(credential, MAX_LEN)?;
+        let (url, header) = self.placing.place(text)?;
+        let mut request = self
+            .upstream
+            .client()
+            .request(self.method.clone(), url)
+            .headers(self.headers.clone())
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if self.method == Method::POST {
+            request = request.body("");
+        }
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let answer = self.upstream.send(request, cx.deadline).await?;
+        self.read(&answer, cx.now)
+    }
+}
+
+impl Http {
+    fn read(&self, answer: &Answer, now: Timestamp) -> Result<Verified, ValidateError> {
+        let status = answer.status.as_u16();
+        if self.reject.contains(&status) {
+            return Err(ValidateError::Rejected("session endpoint does not know it"));
+        }
+        if !self.success.contains(&status) {
+            return Err(self.no_verdict(answer));
+        }
+        if !answer.is_json {
+            return Err(upstream("answer is not JSON by its content type"));
+        }
+        let document: Value =
+            serde_json::from_slice(&answer.body).map_err(|_| upstream("answer is not JSON"))?;
+        if let Some(place) = &self.active {
+            match place.find(&document) {
+                Some(Value::Bool(true)) => {}
+                Some(Value::Bool(false)) => {
+                    return Err(ValidateError::Rejected("session is not active"));
+                }
+                _ => return Err(upstream("answer does not say whether the session is active")),
+            }
+        }
+        let mut who = self.mapping.apply(&document).map_err(upstream)?;
+        if let Some(value) = self.expires_at.as_ref().and_then(|place| place.find(&document)) {
+            let secs = value.as_i64().filter(|&secs| secs >= 0);
+            let end = Timestamp::from_secs(secs.ok_or(upstream("session's end is no time"))?);
+            if end <= now {
+                return Err(ValidateError::Rejected("session has ended"));
+            }
+            who.expires_at = Some(end);
+        }
+        Ok(who)
+    }
+
+    /// A status that is neither a success nor a rejection says nothing of the credential.
+    fn no_verdict(&self, answer: &Answer) -> ValidateError {
+        let status = answer.status.as_u16();
+        match status {
+            408 | 425 | 429 | 500..600 => ValidateError::Unavailable {
+                reason: format!("session endpoint answers {status}"),
+                retry_after: answer.retry_after,
+            },
+            _ => upstream(&format!("session endpoint answers {status}")),
+        }
+    }
+}
+
+fn upstream(reason: &str) -> ValidateError {
+    ValidateError::Upstream(reason.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Where the credential goes in a request to the session endpoint. Refuses a credential
+//! whose alphabet could change anything else of the request.
+
+use std::fmt::Write;
+
+use reqwest::Url;
+use reqwest::header::{COOKIE, HeaderName, HeaderValue};
+
+use super::super::ValidateError;
+use super::super::fetch::parse_url;
+
+/// What the URL's template holds where the credential goes.
+pub(super) const SLOT: &str = "{credential}";
+
+/// The place of the credential.
+#[derive(Debug)]
+pub(super) enum Placing {
+    /// `Cookie: <name>=<credential>`, as the client sent it.
+    Cookie { url: Url, name: String },
+    /// `<name>: <prefix><credential>`.
+    Header { url: Url, name: HeaderName, prefix: String },
+    /// In place of [`SLOT`], percent-encoded.
+    Url { template: String },
+}
+
+type Placed = (Url, Option<(HeaderName, HeaderValue)>);
+
+impl Placing {
+    /// The URL and the header for one credential.
+    ///
+    /// # Errors
+    /// `Malformed` when the credential has characters that have no place there.
+    pub(super) fn place(&self, text: &str) -> Result<Placed, ValidateError> {
+        let unfit = ValidateError::Malformed("it has characters that cannot be sent on");
+        match self {
+            Self::Cookie { url, name } => {
+                let fits = text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b';');
+                if !fits || text.starts_with(' ') || text.ends_with(' ') {
+                    return Err(unfit);
+                }
+                Ok((url.clone(), Some((COOKIE, sensitive(&format!("{name}={text}"), unfit)?))))
+            }
+            Self::Header { url, name, prefix } => {
+                let fits = |b: u8| b.is_ascii_graphic() && !matches!(b, b',' | b';' | b'"' | b'\\');
+                if !text.bytes().all(fits) {
+                    return Err(unfit);
+                }
+                let value = sensitive(&format!("{prefix}{text}"), unfit)?;
+                Ok((url.clone(), Some((name.clone(), value))))
+            }
+            Self::Url { template } => {
+                let only_dots = text.bytes().all(|b| b == b'.');
+                if only_dots || !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+                    return Err(unfit);
+                }
+                let url = Url::parse(&template.replace(SLOT, &percent_encoded(text)));
+                url.map(|url| (url, None)).map_err(|_| unfit)
+            }
+        }
+    }
+}
+
+/// Checks a URL template: one slot, a whole path segment or inside the query, so that no
+/// credential can change the host or climb the path.
+///
+/// # Errors
+/// A text for the configuration's problems.
+pub(super) fn check_template(template: &str, allow_plain_http: bool) -> Result<(), String> {
+    let filled = template.replace(SLOT, "slot");
+    let url = parse_url(&filled, allow_plain_http)?;
+    let Some((before, after)) = template.split_once(SLOT) else {
+        return Err(format!("must hold {SLOT}"));
+    };
+    let in_query = before.contains('?');
+    let origin_length = url.origin().ascii_serialization().len();
+    let segment = before.len() > origin_length
+        && before.ends_with('/')
+        && (after.is_empty() || after.starts_with(['/', '?']));
+    if after.contains(SLOT) || before.contains('#') || !(in_query || segment) {
+        return Err(format!("{SLOT} must be one whole path segment or in the query, once"));
+    }
+    Ok(())
+}
+
+/// RFC 3986 section 2.3: everything but the unreserved characters is encoded.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+fn sensitive(text: &str, unfit: ValidateError) -> Result<HeaderValue, ValidateError> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| unfit)?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,212 @@
+//! The `http` table: reads it, refuses statuses that cannot be a verdict and headers that
+//! would smuggle, and builds the validator.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use reqwest::Method;
+use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+use super::super::SsoValidator;
+use super::super::fetch::{FetchSettings, parse_url};
+use super::super::mapping::{Mapping, Place};
+use super::Http;
+use super::placing::{Placing, SLOT, check_template};
+use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Settings {
+    /// The session endpoint; holds `{credential}` when `send` is `url`.
+    url: String,
+    #[serde(default)]
+    method: MethodName,
+    send: Send,
+    /// Further headers of every request.
+    #[serde(default)]
+    headers: BTreeMap<String, SecretSource>,
+    #[serde(default = "default_success")]
+    success_statuses: BTreeSet<u16>,
+    #[serde(default = "default_reject")]
+    reject_statuses: BTreeSet<u16>,
+    fields: Fields,
+
+    connect_timeout: Option<HumanDuration>,
+    read_timeout: Option<HumanDuration>,
+    timeout: Option<HumanDuration>,
+    max_bytes: Option<usize>,
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    allow_plain_http: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+enum MethodName {
+    #[default]
+    #[serde(rename = "GET")]
+    Get,
+    #[serde(rename = "POST")]
+    Post,
+}
+
+/// How the credential is sent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum Send {
+    Cookie {
+        name: String,
+    },
+    Header {
+        name: String,
+        #[serde(default)]
+        prefix: String,
+    },
+    Url,
+}
+
+/// Where the answer says what: member names or JSON pointers.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    subject: Place,
+    user_id: Option<Place>,
+    roles: Option<Place>,
+    accounts: Option<Place>,
+    session_id: Option<Place>,
+    /// Whole seconds since the epoch.
+    expires_at: Option<Place>,
+    /// A boolean; `false` is a rejection.
+    active: Option<Place>,
+    #[serde(default)]
+    attributes: BTreeMap<String, Place>,
+}
+
+fn default_success() -> BTreeSet<u16> {
+    BTreeSet::from([200])
+}
+
+fn default_reject() -> BTreeSet<u16> {
+    BTreeSet::from([401, 403, 404])
+}
+
+impl Settings {
+    pub(in super::super) fn build(
+        self,
+        path: &str,
+        problems: &mut Problems,
+    ) -> Option<Arc<dyn SsoValidator>> {
+        let before = problems.len();
+        self.check_statuses(path, problems);
+        let placing = self.placing(path, problems);
+        let headers = self.headers(&join(path, "headers"), problems);
+        let upstream = self.fetch().build(path, problems);
+        let Fields { subject, user_id, roles, accounts, session_id, attributes, .. } = self.fields;
+        let validator = Http {
+            upstream: upstream?,
+            method: match self.method {
+                MethodName::Get => Method::GET,
+                MethodName::Post => Method::POST,
+            },
+            placing: placing?,
+            headers,
+            success: self.success_statuses,
+            reject: self.reject_statuses,
+            mapping: Mapping { subject, user_id, roles, accounts, session_id, attributes },
+            expires_at: self.fields.expires_at,
+            active: self.fields.active,
+        };
+        (problems.len() == before).then(|| Arc::new(validator) as _)
+    }
+
+    fn fetch(&self) -> FetchSettings {
+        let default = FetchSettings::default();
+        FetchSettings {
+            connect_timeout: self.connect_timeout.unwrap_or(default.connect_timeout),
+            read_timeout: self.read_timeout.unwrap_or(default.read_timeout),
+            timeout: self.timeout.unwrap_or(default.timeout),
+            max_bytes: self.max_bytes.unwrap_or(default.max_bytes),
+            ca_file: self.ca_file.clone(),
+            allow_plain_http: self.allow_plain_http,
+        }
+    }
+
+    /// An outage must not be configurable as a verdict.
+    fn check_statuses(&self, path: &str, problems: &mut Problems) {
+        if self.success_statuses.is_empty()
+            || !self.success_statuses.iter().all(|s| (200..300).contains(s))
+        {
+            problems.push(join(path, "success_statuses"), "must be some of 200 to 299");
+        }
+        let verdict = |s: &u16| (400..500).contains(s) && ![407, 408, 425, 429].contains(s);
+        if !self.reject_statuses.iter().all(verdict) {
+            let rule = "must be of 400 to 499, but not 407, 408, 425 or 429, which are no verdict";
+            problems.push(join(path, "reject_statuses"), rule);
+        }
+    }
+
+    fn placing(&self, path: &str, problems: &mut Problems) -> Option<Placing> {
+        let (at, send) = (join(path, "url"), join(path, "send"));
+        if let Send::Url = self.send {
+            problems.ok(&at, check_template(&self.url, self.allow_plain_http))?;
+            return Some(Placing::Url { template: self.url.clone() });
+        }
+        if self.url.contains(SLOT) {
+            problems.push(&at, format!("holds {SLOT}, but send is not \"url\""));
+        }
+        let url = problems.ok(&at, parse_url(&self.url, self.allow_plain_http));
+        match &self.send {
+            Send::Cookie { name } => {
+                if name.is_empty() || HeaderName::from_bytes(name.as_bytes()).is_err() {
+                    problems.push(join(&send, "cookie.name"), "must be a cookie's name");
+                }
+                Some(Placing::Cookie { url: url?, name: name.clone() })
+            }
+            Send::Header { name, prefix } => {
+                if HeaderValue::from_str(prefix).is_err() {
+                    problems.push(join(&send, "header.prefix"), "must be printable ASCII");
+                }
+                let name = problems.ok(&join(&send, "header.name"), header_name(name));
+                Some(Placing::Header { url: url?, name: name?, prefix: prefix.clone() })
+            }
+            Send::Url => None,
+        }
+    }
+
+    fn headers(&self, path: &str, problems: &mut Problems) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, source) in &self.headers {
+            let at = join(path, name);
+            let parsed = header_name(name).and_then(|parsed| {
+                let taken = match &self.send {
+                    Send::Cookie { .. } => parsed == COOKIE,
+                    Send::Header { name, .. } => parsed.as_str().eq_ignore_ascii_case(name),
+                    Send::Url => false,
+                };
+                if taken { Err("is where the credential goes".to_owned()) } else { Ok(parsed) }
+            });
+            let value = source.load().and_then(|secret| {
+                let mut value = HeaderValue::from_str(secret.expose())
+                    .map_err(|_| "must be printable ASCII".to_owned())?;
+                value.set_sensitive(true);
+                Ok(value)
+            });
+            if let (Some(name), Some(value)) = (problems.ok(&at, parsed), problems.ok(&at, value)) {
+                headers.insert(name, value);
+            }
+        }
+        headers
+    }
+}
+
+/// A header's name, unless it frames or routes the message.
+fn header_name(name: &str) -> Result<HeaderName, String> {
+    let framing =
+        ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "trailer"];
+    match HeaderName::from_bytes(name.as_bytes()) {
+        Ok(parsed) if !framing.contains(&parsed.as_str()) => Ok(parsed),
+        Ok(_) => Err("is not for the configuration to set".to_owned()),
+        Err(_) => Err("is not a header's name".to_owned()),
+    }
+}

@@ -1,0 +1,99 @@
+//! `jwt`: tokens that another system signed. The configuration says which algorithms, keys,
+//! issuer and audience are believed; a token's header only selects among them.
+//! `settings.rs` builds it, `operator.rs` uses the same core for head-end tokens.
+
+pub(super) mod claims;
+mod jwks;
+pub(super) mod jws;
+pub(super) mod keys;
+mod remote;
+mod settings;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::claims::ClaimRules;
+use self::jws::UnverifiedJws;
+use self::keys::KeySet;
+use self::remote::RemoteKeys;
+pub(super) use self::settings::Settings;
+use super::mapping::Mapping;
+use super::{SsoValidator, ValidateCx, ValidateError, credential};
+use crate::domain::{Credential, CredentialKind, Verified};
+use crate::support::Watched;
+
+#[derive(Debug)]
+struct Jwt {
+    keys: Keys,
+    rules: ClaimRules,
+    mapping: Mapping,
+}
+
+#[derive(Debug)]
+enum Keys {
+    Fixed(KeySet),
+    Files(Vec<Arc<Watched<KeySet>>>),
+    Remote(Arc<RemoteKeys>),
+}
+
+#[async_trait]
+impl SsoValidator for Jwt {
+    fn kind(&self) -> &'static str {
+        "jwt"
+    }
+
+    fn accepts(&self, kind: CredentialKind) -> bool {
+        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
+    }
+
+    async fn validate(
+        &self,
+        credential: &Credential,
+        cx: &ValidateCx<'_>,
+    ) -> Result<Verified, ValidateError> {
+        let jws = UnverifiedJws::parse(credential::text(credential, jws::MAX_LEN)?)?;
+        self.keys.verify(&jws, cx).await?;
+        let (claims, end) = jws.checked_claims(&self.rules, cx.now)?;
+        let mut who = self.mapping.apply(&claims).map_err(ValidateError::Rejected)?;
+        who.expires_at = Some(end);
+        Ok(who)
+    }
+
+    async fn check(&self) -> Result<(), ValidateError> {
+        match &self.keys {
+            Keys::Fixed(_) | Keys::Files(_) => Ok(()),
+            Keys::Remote(remote) => remote.check(),
+        }
+    }
+}
+
+impl Keys {
+    async fn verify(
+        &self,
+        jws: &UnverifiedJws<'_>,
+        cx: &ValidateCx<'_>,
+    ) -> Result<(), ValidateError> {
+        match self {
+            Self::Fixed(keys) => keys.verify(jws)?.ok(),
+            Self::Files(files) => {
+                let mut verdict = Err(ValidateError::Rejected("key is unknown"));
+                for file in files {
+                    match file.get().verify(jws) {
+                        Ok(checked) => verdict = checked.ok(),
+                        Err(no_key) if files.len() == 1 => verdict = Err(no_key.into()),
+                        Err(_) => {}
+                    }
+                    if verdict.is_ok() {
+                        break;
+                    }
+                }
+                verdict
+            }
+            Self::Remote(remote) => remote.verify(jws, cx).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Keys behind a JWKS URL, cached. One fetch at a time; an unknown key id makes it look
+//! again, at most every `min_refetch`; old keys stay while a fetch fails. A fetch runs in
+//! a task of its own, so that a caller who gives up does not undo it for the others.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use jsonwebtoken::Algorithm;
+use reqwest::Url;
+
+use super::super::fetch::Upstream;
+use super::super::{ValidateCx, ValidateError};
+use super::jwks;
+use super::jws::UnverifiedJws;
+use super::keys::KeySet;
+use crate::domain::Timestamp;
+
+pub(super) struct RemoteKeys {
+    pub(super) url: Url,
+    pub(super) upstream: Upstream,
+    pub(super) algorithms: Vec<Algorithm>,
+    /// How long keys are used before newer ones are asked for.
+    pub(super) max_age: Duration,
+    /// The least time between two fetches.
+    pub(super) min_refetch: Duration,
+    pub(super) cached: ArcSwapOption<Cached>,
+    /// The last fetch; held while one runs, which makes fetches single.
+    pub(super) last: tokio::sync::Mutex<LastFetch>,
+}
+
+#[derive(Debug)]
+pub(super) struct Cached {
+    keys: KeySet,
+    fetched_at: Timestamp,
+}
+
+/// When the last fetch began, and how it failed if it did.
+#[derive(Debug, Default)]
+pub(super) struct LastFetch {
+    at: Option<Timestamp>,
+    error: Option<ValidateError>,
+}
+
+impl RemoteKeys {
+    /// Verifies with the cached keys if one fits, else with what the URL says now.
+    ///
+    /// # Errors
+    /// `Rejected` only when the newest keys say so; when those cannot be had, an unknown
+    /// key is `Unavailable` or `Upstream`.
+    pub(super) async fn verify(
+        self: &Arc<Self>,
+        jws: &UnverifiedJws<'_>,
+        cx: &ValidateCx<'_>,
+    ) -> Result<(), ValidateError> {
+        if let Some(cached) = self.cached.load_full()
+            && let Ok(checked) = cached.keys.verify(jws)
+        {
+            if passed(cached.fetched_at, self.max_age, cx.now) {
+                self.refresh_behind(cx.now);
+            }
+            return checked.ok();
+        }
+        let task = tokio::spawn(Arc::clone(self).refresh(cx.now));
+        let waited = tokio::time::timeout_at(cx.deadline.into(), task).await;
+        let newest = match waited {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => return Err(ValidateError::unavailable("key fetch was stopped")),
+            Err(_) => return Err(ValidateError::unavailable("key fetch takes too long")),
+        };
+        match (self.cached.load_full().map(|cached| cached.keys.verify(jws)), newest) {
+            (Some(Ok(checked)), _) => checked.ok(),
+            (Some(Err(no_key)), Ok(())) => Err(no_key.into()),
+            (_, Err(error)) => Err(error),
+            (None, Ok(())) => Err(ValidateError::unavailable("keys have not been fetched")),
+        }
+    }
+
+    /// Whether there are keys, or the last fetch did not fail.
+    pub(super) fn check(&self) -> Result<(), ValidateError> {
+        let last = self.last.try_lock().ok().and_then(|last| last.error.clone());
+        match last {
+            Some(error) if self.cached.load().is_none() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts a fetch that nobody waits for, unless one is running.
+    fn refresh_behind(self: &Arc<Self>, now: Timestamp) {
+        if self.last.try_lock().is_ok_and(|last| self.due(&last, now)) {
+            drop(tokio::spawn(Arc::clone(self).refresh(now)));
+        }
+    }
+
+    fn due(&self, last: &LastFetch, now: Timestamp) -> bool {
+        last.at.is_none_or(|at| passed(at, self.min_refetch, now))
+    }
+
+    /// Fetches, unless somebody just has; answers how the newest fetch went.
+    async fn refresh(self: Arc<Self>, now: Timestamp) -> Result<(), ValidateError> {
+        let mut last = self.last.lock().await;
+        if self.due(&last, now) {
+            last.at = Some(now);
+            match self.fetch().await {
+                Ok(keys) => {
+                    self.cached.store(Some(Arc::new(Cached { keys, fetched_at: now })));
+                    last.error = None;
+                }
+                Err(error) => {
+                    tracing::warn!(jwks.host = self.url.host_str(), %error, "keys cannot be fetched");
+                    last.error = Some(error);
+                }
+            }
+        }
+        last.error.clone().map_or(Ok(()), Err)
+    }
+
+    async fn fetch(&self) -> Result<KeySet, ValidateError> {
+        let request = self.upstream.client().get(self.url.clone());
+        let answer = self.upstream.send(request, far_off()).await?;
+        match answer.status.as_u16() {
+            200 => jwks::parse(&answer.body, &self.algorithms)
+                .map_err(|e| ValidateError::Upstream(format!("key set {e}"))),
+            300..400 => Err(ValidateError::Upstream("key set URL redirects".to_owned())),
+            status => Err(ValidateError::Unavailable {
+                reason: format!("key set URL answers {status}"),
+                retry_after: answer.retry_after,
+            }),
+        }
+    }
+}
+
+/// A fetch is bounded by its own timeouts, not by a caller's deadline.
+fn far_off() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}
+
+/// Whether `span` lies between the two times; a clock that was set back counts as passed.
+fn passed(since: Timestamp, span: Duration, now: Timestamp) -> bool {
+    now < since || now >= since.plus(span)
+}
+
+impl std::fmt::Debug for RemoteKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteKeys").field("host", &self.url.host_str()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,212 @@
+//! The `jwt` table: reads it, refuses what cannot be safe (an algorithm that does not fit
+//! the keys, no key or two sources of keys), and builds the validator.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, AlgorithmFamily};
+use serde::Deserialize;
+
+use super::super::SsoValidator;
+use super::super::fetch::{FetchSettings, parse_url};
+use super::super::mapping::Mapping;
+use super::super::settings::BuildCx;
+use super::claims::{ClaimRules, Expected};
+use super::keys::{KeySet, PublicKey};
+use super::remote::RemoteKeys;
+use super::{Jwt, Keys, jwks};
+use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
+use crate::support::Watched;
+
+/// The most that clocks may differ.
+const MAX_LEEWAY: Duration = Duration::from_secs(300);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Settings {
+    /// What signatures are believed; must fit the keys.
+    algorithms: Vec<Algorithm>,
+    /// Claim `iss`; `false` leaves it unchecked.
+    issuer: Expected,
+    /// Claim `aud`; `false` leaves it unchecked.
+    audience: Expected,
+    /// Header `typ`, unchecked when absent.
+    header_typ: Option<String>,
+    /// Claim `typ`, unchecked when absent.
+    claim_typ: Option<String>,
+    #[serde(default = "default_leeway")]
+    leeway: HumanDuration,
+    /// Which claims say what.
+    #[serde(default)]
+    claims: Mapping,
+
+    // Exactly one of these is where the keys come from.
+    secret: Option<SecretSource>,
+    secrets: Option<Vec<SharedSecret>>,
+    pem: Option<Vec<PemFile>>,
+    jwks_file: Option<PathBuf>,
+    jwks_url: Option<String>,
+
+    /// How `jwks_url` is asked.
+    #[serde(default)]
+    jwks_fetch: FetchSettings,
+    #[serde(default = "default_max_age")]
+    jwks_max_age: HumanDuration,
+    #[serde(default = "default_min_refetch")]
+    jwks_min_refetch: HumanDuration,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SharedSecret {
+    kid: Option<String>,
+    secret: SecretSource,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PemFile {
+    kid: Option<String>,
+    file: PathBuf,
+}
+
+fn default_leeway() -> HumanDuration {
+    HumanDuration::secs(30)
+}
+
+fn default_max_age() -> HumanDuration {
+    HumanDuration::secs(3600)
+}
+
+fn default_min_refetch() -> HumanDuration {
+    HumanDuration::secs(30)
+}
+
+impl Settings {
+    pub(in super::super) fn build(
+        self,
+        path: &str,
+        cx: &BuildCx<'_>,
+        problems: &mut Problems,
+    ) -> Option<Arc<dyn SsoValidator>> {
+        let before = problems.len();
+        if self.leeway.0 > MAX_LEEWAY {
+            problems.push(join(path, "leeway"), format!("must be at most {MAX_LEEWAY:?}"));
+        }
+        self.check_algorithms(&join(path, "algorithms"), problems);
+        let keys = self.keys(path, cx, problems);
+        let rules = ClaimRules {
+            issuer: self.issuer,
+            audience: self.audience,
+            header_typ: self.header_typ,
+            claim_typ: self.claim_typ,
+            leeway: self.leeway.0,
+        };
+        let validator = Jwt { keys: keys?, rules, mapping: self.claims };
+        (problems.len() == before).then(|| Arc::new(validator) as _)
+    }
+
+    /// A public key must never be usable as an HMAC secret (RFC 8725 section 2.1).
+    fn check_algorithms(&self, path: &str, problems: &mut Problems) {
+        if self.algorithms.is_empty() {
+            problems.push(path, "must name at least one algorithm");
+        }
+        let shared = self.secret.is_some() || self.secrets.is_some();
+        for algorithm in &self.algorithms {
+            if shared != (algorithm.family() == AlgorithmFamily::Hmac) {
+                let keys = if shared { "a shared secret" } else { "public keys" };
+                problems.push(path, format!("{algorithm:?} does not go with {keys}"));
+            }
+        }
+    }
+
+    fn keys(&self, path: &str, cx: &BuildCx<'_>, problems: &mut Problems) -> Option<Keys> {
+        let sources = [
+            self.secret.is_some(),
+            self.secrets.is_some(),
+            self.pem.is_some(),
+            self.jwks_file.is_some(),
+            self.jwks_url.is_some(),
+        ];
+        if sources.iter().filter(|&&given| given).count() != 1 {
+            let rule = "must have exactly one of secret, secrets, pem, jwks_file and jwks_url";
+            problems.push(path, rule);
+            return None;
+        }
+        if let Some(secret) = &self.secret {
+            let one = [(join(path, "secret"), None, secret)];
+            return self.shared(one.into_iter(), problems);
+        }
+        if let Some(secrets) = &self.secrets {
+            let at = |i: usize| join(&join(path, "secrets"), &i.to_string());
+            let all = secrets.iter().enumerate().map(|(i, s)| (at(i), s.kid.clone(), &s.secret));
+            if secrets.is_empty() {
+                problems.push(join(path, "secrets"), "must name at least one secret");
+            }
+            return self.shared(all, problems);
+        }
+        if let Some(pem) = &self.pem {
+            return self.pem_files(pem, &join(path, "pem"), cx, problems);
+        }
+        if let Some(file) = &self.jwks_file {
+            let algorithms = self.algorithms.clone();
+            let parse = move |json: &[u8]| jwks::parse(json, &algorithms);
+            let file = Watched::open(file, cx.watcher, parse);
+            return problems.ok(&join(path, "jwks_file"), file).map(|f| Keys::Files(vec![f]));
+        }
+        self.remote(path, problems)
+    }
+
+    fn shared<'s>(
+        &self,
+        secrets: impl Iterator<Item = (String, Option<String>, &'s SecretSource)>,
+        problems: &mut Problems,
+    ) -> Option<Keys> {
+        let mut keys = KeySet::default();
+        for (at, kid, source) in secrets {
+            let added = source.load().and_then(|s| keys.add_shared(kid, &s, &self.algorithms));
+            problems.ok(&at, added);
+        }
+        Some(Keys::Fixed(keys))
+    }
+
+    fn pem_files(
+        &self,
+        files: &[PemFile],
+        path: &str,
+        cx: &BuildCx<'_>,
+        problems: &mut Problems,
+    ) -> Option<Keys> {
+        if files.is_empty() {
+            problems.push(path, "must name at least one file");
+        }
+        let mut watched = Vec::with_capacity(files.len());
+        for (i, PemFile { kid, file }) in files.iter().enumerate() {
+            let (kid, algorithms) = (kid.clone(), self.algorithms.clone());
+            let parse = move |pem: &[u8]| {
+                let mut keys = KeySet::default();
+                keys.add_public(kid.as_deref(), &PublicKey::from_pem(pem)?, &algorithms)?;
+                Ok(keys)
+            };
+            let at = join(path, &i.to_string());
+            watched.extend(problems.ok(&at, Watched::open(file, cx.watcher, parse)));
+        }
+        Some(Keys::Files(watched))
+    }
+
+    fn remote(&self, path: &str, problems: &mut Problems) -> Option<Keys> {
+        let at = join(path, "jwks_url");
+        let url = parse_url(self.jwks_url.as_deref()?, self.jwks_fetch.allow_plain_http);
+        let upstream = self.jwks_fetch.build(&join(path, "jwks_fetch"), problems);
+        Some(Keys::Remote(Arc::new(RemoteKeys {
+            url: problems.ok(&at, url)?,
+            upstream: upstream?,
+            algorithms: self.algorithms.clone(),
+            max_age: self.jwks_max_age.0,
+            min_refetch: self.jwks_min_refetch.0,
+            cached: arc_swap::ArcSwapOption::empty(),
+            last: tokio::sync::Mutex::default(),
+        })))
+    }
+}
