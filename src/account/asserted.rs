@@ -21,6 +21,12 @@ fn yes() -> bool {
     true
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self { subject_is_account: yes() }
+    }
+}
+
 impl Settings {
     pub(super) fn build(self) -> Arc<dyn AccountDirectory> {
         Arc::new(Asserted { subject_is_account: self.subject_is_account })

@@ -9,6 +9,12 @@ use super::{AccountDirectory, asserted, file};
 use crate::domain::setting::{self, Problems};
 use crate::support::Watcher;
 
+/// The directory of a service that names none: the validator's word.
+#[must_use]
+pub fn default_directory() -> Arc<dyn AccountDirectory> {
+    asserted::Settings::default().build()
+}
+
 /// Builds the directory that the table at `path` describes, noting every problem.
 pub fn build(
     mut value: Value,

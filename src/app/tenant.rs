@@ -92,7 +92,7 @@ fn build_service(
         problems.push(format!("{path}.validator"), message);
     }
     let accounts = match &settings.accounts {
-        None => Some(crate::account::settings::asserted()),
+        None => Some(crate::account::settings::default_directory()),
         Some(name) => {
             let found = parts.accounts.get(name).cloned();
             if found.is_none() {
@@ -158,7 +158,10 @@ async fn build_answerhub(
             None => problems.push(path, format!("this tenant has no good service {name:?}")),
             Some(service) if !service.validator.accepts(kind) => {
                 let kind = service.validator.kind();
-                problems.push(path, format!("service {name:?} has validator kind {kind}, which takes no {what}"));
+                problems.push(
+                    path,
+                    format!("service {name:?} has validator kind {kind}, which takes no {what}"),
+                );
             }
             Some(_) => {}
         }

@@ -6,8 +6,8 @@ mod demo;
 mod hash_password;
 mod healthcheck;
 mod keys;
-mod server;
 mod serve;
+mod server;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

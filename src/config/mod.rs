@@ -189,7 +189,6 @@ impl GeoSettings {
     }
 }
 
-
 /// Reads `[admin]` only, for `cambio healthcheck`.
 ///
 /// # Errors

@@ -21,7 +21,8 @@ pub async fn exchange(
     credential: &Credential,
     cx: &ExchangeCx<'_>,
 ) -> Result<SiteToken, ExchangeError> {
-    let who = service.validator.validate(credential, &cx.validate(&tenant.id, &service.name)).await?;
+    let who =
+        service.validator.validate(credential, &cx.validate(&tenant.id, &service.name)).await?;
     if who.claim.is_some() {
         // A one-time credential can only be claimed together with a session.
         return Err(ExchangeError::Unauthenticated("one-time credential at a site sign-on".into()));

@@ -60,6 +60,9 @@ pub enum Forbidden {
     /// 20019.
     #[error("location is blocked")]
     Location,
+    /// The credential stands for several accounts and the call cannot name one.
+    #[error("several accounts match")]
+    SeveralAccounts,
     /// The operator's token speaks for another tenant.
     #[error("operator token is for another tenant")]
     OperatorTenant,
@@ -108,7 +111,7 @@ impl From<AccountError> for ExchangeError {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::Unknown => Self::NotFound("account"),
-            AccountError::Ambiguous => Self::Unauthenticated(error.to_string()),
+            AccountError::Ambiguous => Forbidden::SeveralAccounts.into(),
             AccountError::Unavailable(_) => {
                 Self::Unavailable { reason: error.to_string(), retry_after: None }
             }

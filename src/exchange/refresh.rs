@@ -43,9 +43,9 @@ pub async fn exchange(
             if error == RefreshError::Reused {
                 tracing::warn!(
                     target: "cambio::audit",
-                    tenant.id = %tenant.id,
-                    account.id = %presented.account,
-                    device.id = %presented.device,
+                    { tenant.id = %tenant.id,
+                      account.id = %presented.account,
+                      device.id = %presented.device },
                     "refresh token reused, session ended"
                 );
             }

@@ -47,8 +47,9 @@ pub async fn exchange(
     device: &DeviceInput,
     cx: &ExchangeCx<'_>,
 ) -> Result<(Session, TokenPair), ExchangeError> {
-    let verdict = service.validator.validate(credential, &cx.validate(&tenant.id, &service.name));
-    let who = verdict.await.map_err(ExchangeError::proves_nobody)?;
+    let validate_cx = cx.validate(&tenant.id, &service.name);
+    let verdict = service.validator.validate(credential, &validate_cx).await;
+    let who = verdict.map_err(ExchangeError::proves_nobody)?;
 
     let account = service.accounts.resolve(&tenant.id, &who).await?;
     Forbidden::unless_active(account.state)?;
@@ -115,5 +116,6 @@ fn device_request(
 /// The configured prefix and a random number of 63 bits; decimal, as the vendor's are.
 #[expect(clippy::expect_used, reason = "the prefix is checked at boot to leave room for digits")]
 fn fresh_device_id(prefix: &str, random: &dyn Random) -> DeviceId {
-    DeviceId::parse(&format!("{prefix}{}", random.u64() >> 1)).expect("prefix and digits are visible")
+    DeviceId::parse(&format!("{prefix}{}", random.u64() >> 1))
+        .expect("prefix and digits are visible")
 }

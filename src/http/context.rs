@@ -29,8 +29,9 @@ pub(super) fn single<'h>(
         return Err(HttpError::bad_request(format!("header {name} is sent more than once")));
     }
     let text = value.to_str();
-    text.map(Some)
-        .map_err(|_| HttpError::bad_request(format!("header {name} has characters it may not have")))
+    text.map(Some).map_err(|_| {
+        HttpError::bad_request(format!("header {name} has characters it may not have"))
+    })
 }
 
 /// The tenant that `nv-tenant-id` names, if it is sent.

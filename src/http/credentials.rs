@@ -55,7 +55,9 @@ fn one_value(
         return Err(HttpError::bad_request(format!("{name} is empty")));
     }
     if value.len() > MAX_CREDENTIAL {
-        return Err(HttpError::bad_request(format!("{name} is longer than {MAX_CREDENTIAL} bytes")));
+        return Err(HttpError::bad_request(format!(
+            "{name} is longer than {MAX_CREDENTIAL} bytes"
+        )));
     }
     match found {
         Some(first) if first.as_str() != value => {

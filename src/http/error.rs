@@ -66,7 +66,7 @@ impl ErrorCode {
                 Forbidden::DeviceDisabled => Some(20004),
                 Forbidden::DeviceLimit => Some(20007),
                 Forbidden::Location => Some(20019),
-                Forbidden::OperatorTenant => None,
+                Forbidden::SeveralAccounts | Forbidden::OperatorTenant => None,
             },
             _ => None,
         }
@@ -86,13 +86,7 @@ pub struct HttpError {
 impl HttpError {
     /// An error with what the client may read about it.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            retry_after: None,
-            cause: None,
-            correlation_id: None,
-        }
+        Self { code, detail: detail.into(), retry_after: None, cause: None, correlation_id: None }
     }
 
     /// A malformed call.
@@ -178,10 +172,7 @@ impl IntoResponse for HttpError {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.extra_headers(headers);
         response

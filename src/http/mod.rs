@@ -14,15 +14,17 @@ mod network;
 mod request;
 mod respond;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use http::Request;
-use tower::{Layer, ServiceExt, util::BoxCloneSyncService};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service};
 use tower_http::cors::CorsLayer;
 
 pub use error::{ErrorCode, HttpError};
@@ -34,7 +36,7 @@ use self::respond::respond;
 use crate::domain::Random;
 
 /// The whole service, ready to answer requests that carry a [`Peer`].
-pub type GatewayService = BoxCloneSyncService<Request<Body>, Response, std::convert::Infallible>;
+pub type GatewayService = BoxCloneSyncService<Request<Body>, Response, Infallible>;
 
 /// What the layers need to know.
 #[derive(Debug)]
@@ -87,7 +89,17 @@ pub fn service(gateway: SharedGateway, settings: LayerSettings) -> GatewayServic
     // Outermost: everything below has a correlation id, and every answer carries it.
     let inner = layers::Correlation::new(settings.random).layer(inner);
 
-    BoxCloneSyncService::new(inner.map_response(IntoResponse::into_response))
+    boxed(inner)
+}
+
+/// Says which requests the layers are for, which they leave open.
+fn boxed<S>(service: S) -> GatewayService
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    BoxCloneSyncService::new(service)
 }
 
 async fn not_found(info: Info) -> Response {

@@ -1,7 +1,6 @@
 //! One connection: TLS if configured, then HTTP/1.1 or HTTP/2, within its time limits, so
 //! that a slow client cannot hold the server.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,12 +77,9 @@ impl Server {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
             // The layers are always ready: they shed instead of waiting.
-            let answer = service.clone().call(request);
-            async move { answer.await.map_err(|e: Infallible| match e {}) }
-                as std::pin::Pin<Box<dyn Future<Output = Result<_, Infallible>> + Send>>
+            service.clone().call(request)
         });
-        let connection =
-            self.http.serve_connection(TokioIo::new(stream), answer).into_owned();
+        let connection = self.http.serve_connection(TokioIo::new(stream), answer).into_owned();
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, client.peer = %peer.ip, "connection ended early");
         }

@@ -19,8 +19,7 @@ const OUT_OF_FILES: Duration = Duration::from_millis(50);
 /// A text that names the address.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     let bound = || -> std::io::Result<TcpListener> {
-        let socket =
-            Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;

@@ -66,6 +66,12 @@ impl StoreSettings {
     }
 }
 
+/// A store that forgets everything when it is dropped, for checks and tests.
+#[must_use]
+pub fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new(MemorySettings::default().capacity.get()))
+}
+
 /// Reads the `[store]` table, which stands at `path`, noting every problem.
 pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<StoreSettings> {
     let kind = setting::take_kind(&mut value, path, problems)?;

@@ -19,7 +19,7 @@ pub const TYP: &str = "GetSessionTokenAuthN";
 pub const AUDIENCE: &str = "ags";
 
 /// A tenant's operator keys as the configuration lists them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorKeysSettings {
     /// The live keys; the token's `kid` picks one.
@@ -29,7 +29,7 @@ pub struct OperatorKeysSettings {
     leeway: HumanDuration,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OperatorKey {
     kid: String,

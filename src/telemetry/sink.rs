@@ -95,7 +95,10 @@ fn run(shared: &Shared, out: &mut dyn Write) {
         // A closed stderr is nobody to tell about.
         let _ = out.write_all(&batch);
         if dropped > 0 {
-            let _ = writeln!(out, "{{\"level\":\"WARN\",\"message\":\"log lines dropped\",\"count\":{dropped}}}");
+            let _ = writeln!(
+                out,
+                "{{\"level\":\"WARN\",\"message\":\"log lines dropped\",\"count\":{dropped}}}"
+            );
         }
         batch.clear();
         shared.state.lock().writing = false;

@@ -52,8 +52,7 @@ impl DataDir {
     pub(super) fn configuration(&self, template: &str, listen: SocketAddr, store: &str) -> String {
         let dir = serde_json::Value::from(self.path.to_string_lossy()).to_string();
         let dir = dir.trim_matches('"');
-        let mut text =
-            template.replace("@DATA_DIR@", dir).replace("@LISTEN@", &listen.to_string());
+        let mut text = template.replace("@DATA_DIR@", dir).replace("@LISTEN@", &listen.to_string());
         if store == "sqlite" {
             text.push_str(&format!("\n[store]\nkind = \"sqlite\"\npath = \"{dir}/cambio.db\"\n"));
         }

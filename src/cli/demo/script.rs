@@ -28,7 +28,13 @@ pub(super) fn text(
     let site = format!("{url}/services/v2");
     let json = "Content-type: application/json";
     let mut step = Steps { out: &mut out, number: 0 };
-    step.post("the SSO cookie", 200, &format!("{site}/auth/cookiesso/token.json"), &[&cookie], None);
+    step.post(
+        "the SSO cookie",
+        200,
+        &format!("{site}/auth/cookiesso/token.json"),
+        &[&cookie],
+        None,
+    );
     step.post(
         "the same on the vendor's other path",
         200,

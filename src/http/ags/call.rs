@@ -100,11 +100,7 @@ pub(super) fn no_ags() -> HttpError {
 }
 
 /// The place of the service that `x-auth-service-id` names, which every POST must send.
-fn required_service(
-    tenant: &Tenant,
-    headers: &HeaderMap,
-    info: &Info,
-) -> Result<usize, HttpError> {
+fn required_service(tenant: &Tenant, headers: &HeaderMap, info: &Info) -> Result<usize, HttpError> {
     let service = named_service(tenant, headers, info)?
         .ok_or_else(|| HttpError::bad_request("header x-auth-service-id is missing"))?;
     let name: &ServiceName = &service.name;

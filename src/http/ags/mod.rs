@@ -14,7 +14,6 @@ use serde::Serialize;
 pub(super) use discovery::discovery;
 
 use self::call::Call;
-use super::error::HttpError;
 use super::gateway::SharedGateway;
 use super::request::{Info, Peer};
 use super::respond::{json, respond};
@@ -42,13 +41,10 @@ pub(super) async fn session_ticket(
         let input = call.input(Some(call.endpoint("/getSessionToken")?))?;
 
         let operator_token = input.required("OperatorAuthToken")?;
-        let story = exchange::session_ticket::exchange(
-            &call.tenant,
-            call.ags()?,
-            call.service(),
-            operator_token,
-            &call.cx(&gateway, false),
-        );
+        let cx = call.cx(&gateway, false);
+        let (ags, service) = (call.ags()?, call.service());
+        let story =
+            exchange::session_ticket::exchange(&call.tenant, ags, service, operator_token, &cx);
         let token = story.await?;
         Ok(json(StatusCode::OK, &SessionTokenBody { session_token: token.expose() }))
     };

@@ -74,14 +74,14 @@ impl Line {
         let micros = u64::try_from(info.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "cambio::access",
-            http.method = self.method.as_str(),
+            { http.method = self.method.as_str(),
             http.path = bounded(self.uri.path()),
             http.status = status,
             duration.us = micros,
             client.peer = self.peer.map(|p| tracing::field::display(p.ip)),
             tenant.id = info.tenant.get().map(|t| t.as_str()),
             service.name = info.service.get().map(|s| s.as_str()),
-            error = info.cause.get().map(String::as_str),
+            error = info.cause.get().map(String::as_str) },
             "request"
         );
     }

@@ -85,12 +85,11 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for DeadlineFuture
         if this.sleep.is_none() {
             this.sleep.set(Some(tokio::time::sleep(*this.after)));
         }
-        match this.sleep.as_pin_mut() {
-            Some(sleep) if sleep.poll(cx).is_ready() => {
-                let error = HttpError::unavailable("the request took too long, try again later");
-                Poll::Ready(Ok(super::refuse(this.info.as_ref(), error)))
-            }
-            _ => Poll::Pending,
+        let late = this.sleep.as_pin_mut().is_some_and(|sleep| sleep.poll(cx).is_ready());
+        if !late {
+            return Poll::Pending;
         }
+        let error = HttpError::unavailable("the request took too long, try again later");
+        Poll::Ready(Ok(super::refuse(this.info.as_ref(), error)))
     }
 }
