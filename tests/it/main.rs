@@ -2,5 +2,8 @@
 //! named after what it shows.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "fixtures fail loudly")]
 
+mod ags;
+mod answerhub;
 mod golden;
+mod support;
 mod token;
