@@ -4,6 +4,10 @@
 
 mod ags;
 mod answerhub;
+mod architecture;
+mod bad_input;
 mod golden;
+mod race;
+mod standard;
 mod support;
 mod token;

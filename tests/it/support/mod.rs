@@ -22,7 +22,7 @@ use cambio::support::Watcher;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-pub(crate) use ags::{AGS_SERVICE, IDP_SERVICE, OPERATOR_TENANT, parameters, sign_on_body};
+pub(crate) use ags::{AGS_SERVICE, OPERATOR_TENANT, parameters, sign_on_body};
 pub(crate) use answer::Answer;
 pub(crate) use call::Call;
 pub(crate) use configuration::{AGS_SECRET, BASE, OPERATOR_SECRET, PORTAL_SECRET, SITE_SECRET};
