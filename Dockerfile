@@ -25,7 +25,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --release --locked --bin cambio \
     && install -D -m 0755 target/release/cambio /out/usr/bin/cambio \
-    && install -d -m 0700 -o 65532 -g 65532 /out/var/lib/cambio
+    && install -d -m 0700 /out/var/lib/cambio
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 ARG VERSION=0.1.0
@@ -36,7 +36,8 @@ LABEL org.opencontainers.image.title="cambio" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /out/usr/bin/cambio /usr/bin/cambio
-COPY --from=build --chown=65532:65532 /out/var/lib/cambio /var/lib/cambio
+# Its parent is named, because a directory that is copied itself loses its mode.
+COPY --from=build --chown=65532:65532 /out/var/lib/ /var/lib/
 # By number, so that an orchestrator can see that it is not root.
 USER 65532:65532
 # Relative paths of the configuration, and SQLite's temporary files, end up in the volume.
