@@ -48,6 +48,6 @@ EXPOSE 8080 9090
 # The first signal drains, so the grace period must be longer than the configured drain time.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
-    CMD ["/usr/bin/cambio", "healthcheck"]
+    CMD ["/usr/bin/cambio", "healthcheck", "--config", "/etc/cambio/cambio.toml"]
 ENTRYPOINT ["/usr/bin/cambio"]
 CMD ["serve", "--config", "/etc/cambio/cambio.toml"]

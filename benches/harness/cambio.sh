@@ -8,16 +8,15 @@ start_cambio() {
     local dir=$1 store=$2 profile=$3 port=${4-$CAMBIO_PORT} admin=${5-$ADMIN_PORT}
     local settings=(
         CAMBIO__SERVER__WORKERS=1
-        CAMBIO__STORE__KIND="$store"
         CAMBIO__ADMIN__LISTEN="127.0.0.1:$admin"
-        CAMBIO__TELEMETRY__FORMAT=json
+        CAMBIO__LOG__FORMAT=json
     )
     if [[ $profile == standard ]]; then
         settings+=(CAMBIO__TENANTS__COMMUNITY__ANSWERHUB__TOKENS__PROFILE=standard)
     fi
     mkdir -p "$dir"
     spawn "$dir" env "${settings[@]}" "$CAMBIO" demo --json \
-        --listen "127.0.0.1:$port" --data-dir "$dir/data"
+        --listen "127.0.0.1:$port" --data-dir "$dir/data" --store "$store"
 }
 
 # read_credentials DIR: what `demo --json` printed, as the environment of the load scripts.
