@@ -24,7 +24,7 @@ struct Key {
 }
 
 enum Material {
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
@@ -62,10 +62,6 @@ impl KeySet {
         self.0.is_empty()
     }
 
-    pub(super) fn extend(&mut self, more: Self) {
-        self.0.extend(more.0);
-    }
-
     /// Adds a shared secret for each of the HMAC algorithms.
     ///
     /// # Errors
@@ -88,7 +84,7 @@ impl KeySet {
             if bytes.len() < min {
                 return Err(format!("must be at least {min} bytes long for {algorithm:?}"));
             }
-            let material = Material::Shared(hmac::Key::new(hash, bytes));
+            let material = Material::Shared(Box::new(hmac::Key::new(hash, bytes)));
             self.0.push(Key { kid: kid.clone(), algorithm, material });
         }
         Ok(())

@@ -94,7 +94,6 @@ impl Settings {
         if self.leeway.0 > MAX_LEEWAY {
             problems.push(join(path, "leeway"), format!("must be at most {MAX_LEEWAY:?}"));
         }
-        self.check_algorithms(&join(path, "algorithms"), problems);
         let keys = self.keys(path, cx, problems);
         let rules = ClaimRules {
             issuer: self.issuer,
@@ -134,6 +133,7 @@ impl Settings {
             problems.push(path, rule);
             return None;
         }
+        self.check_algorithms(&join(path, "algorithms"), problems);
         if let Some(secret) = &self.secret {
             let one = [(join(path, "secret"), None, secret)];
             return self.shared(one.into_iter(), problems);
