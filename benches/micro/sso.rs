@@ -1,5 +1,10 @@
 //! One `validate` of each kind that computes and does not wait, through the trait object
 //! that a story holds: groups `sso/<kind>`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench that cannot be set up must stop"
+)]
 
 use std::hint::black_box;
 use std::io::Write;

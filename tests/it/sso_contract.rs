@@ -187,7 +187,7 @@ mod clauses {
             let verdict = validator.validate(credential, &cx_for(*patience)).await;
             assert_eq!(name(&verdict), "unavailable", "{verdict:?}");
             // Far below the kind's own timeouts, so it was the deadline that ended it.
-            assert!(begun.elapsed() < *patience + Duration::from_millis(900));
+            assert!(begun.elapsed() < Duration::from_secs(30));
         }
     }
 
@@ -283,7 +283,8 @@ async fn jwt_by_url() -> Fixture {
     let nonsense = Upstream::start(Behaviour::json(json!({"keys": "none"}))).await;
     let by_url = |origin: &str| {
         validator(json!({"kind": "jwt", "algorithms": ["ES256"], "issuer": "https://idp",
-            "audience": "cambio", "jwks_url": format!("{origin}/jwks")}))
+            "audience": "cambio", "jwks_url": format!("{origin}/jwks"),
+            "jwks_fetch": {"read_timeout": "60s", "timeout": "60s"}}))
     };
     let header = json!({"alg": "ES256", "kid": "k1"});
     let good = token(&key.sign(&header, &claims()));
@@ -344,7 +345,8 @@ async fn http() -> Fixture {
     let nonsense = Upstream::start(Behaviour::Garbage).await;
     let asking = |origin: &str| {
         validator(json!({"kind": "http", "url": format!("{origin}/session"),
-            "send": {"cookie": {"name": "s"}}, "fields": {"subject": "sub"}}))
+            "send": {"cookie": {"name": "s"}}, "fields": {"subject": "sub"},
+            "read_timeout": "60s", "timeout": "60s"}))
     };
     let good = cookie("good-session");
     Fixture {

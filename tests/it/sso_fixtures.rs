@@ -154,7 +154,7 @@ pub(crate) fn cheap_hash(password: &str) -> String {
 
 /// What signs a test's tokens.
 pub(crate) enum SigningKey {
-    Hs(hmac::Key),
+    Hs(Box<hmac::Key>),
     Es(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
     Rs(RsaKeyPair),
@@ -162,7 +162,7 @@ pub(crate) enum SigningKey {
 
 impl SigningKey {
     pub(crate) fn hs256(secret: &str) -> Self {
-        Self::Hs(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+        Self::Hs(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
     }
 
     pub(crate) fn es256() -> Self {

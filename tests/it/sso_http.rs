@@ -1,11 +1,18 @@
 //! The `http` validator against an endpoint that behaves as badly as endpoints do, and what
 //! exactly it sends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cambio::domain::Timestamp;
 use cambio::sso::ValidateError;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
 use crate::sso_fixtures::{NOW, cookie, cx, name, problem_paths, token, validator};
@@ -27,9 +34,15 @@ fn active() -> Value {
 }
 
 async fn verdict_on(behaviour: Behaviour) -> (&'static str, Option<Duration>) {
+    // Only what never comes is worth a short wait; a slow machine must not look like an outage.
+    let never_ends = matches!(behaviour, Behaviour::Hang | Behaviour::SlowBody);
+    let read_timeout = if never_ends { "50ms" } else { "10s" };
     let up = Upstream::start(behaviour).await;
-    let quick = with(table(&up.origin), json!({"read_timeout": "100ms", "max_bytes": 4096}));
-    let verdict = validator(quick).validate(&cookie("abc"), &cx()).await;
+    let table = with(
+        table(&up.origin),
+        json!({"read_timeout": read_timeout, "timeout": "20s", "max_bytes": 4096}),
+    );
+    let verdict = validator(table).validate(&cookie("abc"), &cx()).await;
     let retry_after = match &verdict {
         Err(ValidateError::Unavailable { retry_after, .. }) => *retry_after,
         _ => None,
@@ -181,6 +194,46 @@ async fn a_credential_that_could_change_the_request_is_malformed_and_not_sent() 
         }
     }
     assert!(up.requests().is_empty());
+}
+
+#[tokio::test]
+async fn only_the_named_authority_is_trusted() {
+    let [ours, other] =
+        [(); 2].map(|()| rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap());
+    let key = PrivateKeyDer::try_from(ours.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![ours.cert.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let server = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // A client that does not trust us breaks the handshake off.
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let body = active().to_string();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
+            let _ =
+                stream.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    for (authority, want) in [(ours.cert, "verified"), (other.cert, "unavailable")] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), authority.pem()).unwrap();
+        let table = with(
+            table(&format!("https://localhost:{port}")),
+            json!({"ca_file": file.path(), "read_timeout": "10s", "timeout": "20s"}),
+        );
+        let verdict = validator(table).validate(&cookie("abc"), &cx()).await;
+        assert_eq!(name(&verdict), want, "{verdict:?}");
+    }
+    server.abort();
 }
 
 #[test]

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::claims::{ClaimRules, Expected};
 use super::jwks;
 use super::jws::UnverifiedJws;
-use super::keys::{Checked, KeySet, PublicKey};
+use super::keys::{Checked, KeySet};
+use super::public_key::PublicKey;
 use crate::domain::{SecretString, Timestamp};
 use jsonwebtoken::Algorithm;
 
