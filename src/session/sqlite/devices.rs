@@ -65,8 +65,7 @@ pub(super) fn has(
         "SELECT count(*) FROM (SELECT 1 FROM devices
          WHERE tenant = ?1 AND account = ?2 AND state <> 2 LIMIT ?3)",
     )?;
-    let found: u32 =
-        kept.query_row((tenant.as_str(), account.as_str(), count), |r| r.get(0))?;
+    let found: u32 = kept.query_row((tenant.as_str(), account.as_str(), count), |r| r.get(0))?;
     Ok(found >= count)
 }
 

@@ -50,12 +50,7 @@ impl SqliteStore {
             .map_err(|e| fail(e.to_string()))?;
         let writer =
             Writer::start(writing, settings.queue, settings.max_batch).map_err(|e| fail(e.0))?;
-        Ok(Self {
-            path: path.clone(),
-            readers: Arc::new(readers),
-            writer,
-            swept: Mutex::default(),
-        })
+        Ok(Self { path: path.clone(), readers: Arc::new(readers), writer, swept: Mutex::default() })
     }
 }
 

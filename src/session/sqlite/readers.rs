@@ -27,9 +27,8 @@ impl Readers {
     /// Opens `count` connections that share `cache_size` bytes.
     pub(super) fn open(path: &Path, count: usize, cache_size: u64) -> rusqlite::Result<Self> {
         let share = cache_size / u64::try_from(count).unwrap_or(u64::MAX).max(1);
-        let connect = || {
-            schema::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, share, BUSY).map(Mutex::new)
-        };
+        let connect =
+            || schema::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, share, BUSY).map(Mutex::new);
         let pool = (0..count).map(|_| connect()).collect::<rusqlite::Result<_>>()?;
         Ok(Self { pool, turn: AtomicUsize::new(0) })
     }

@@ -136,8 +136,7 @@ fn refuse_foreign(db: &Connection) -> Result<(), String> {
 fn set_up(db: &Connection) -> rusqlite::Result<()> {
     // Of effect while the file is empty only, and before the journal mode is set.
     db.pragma_update(None, "page_size", PAGE_SIZE)?;
-    let mode: String =
-        db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
         return Err(rusqlite::Error::InvalidParameterName(format!("journal mode is {mode}")));
     }

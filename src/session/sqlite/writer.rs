@@ -126,12 +126,7 @@ where
     }
 }
 
-fn serve(
-    db: &Connection,
-    jobs: &Receiver<Box<dyn Job>>,
-    max_batch: usize,
-    log_pages: &AtomicI32,
-) {
+fn serve(db: &Connection, jobs: &Receiver<Box<dyn Job>>, max_batch: usize, log_pages: &AtomicI32) {
     let mut batch = Vec::with_capacity(max_batch);
     while let Ok(first) = jobs.recv() {
         // Callers wake up together, after the commit before; let them all queue.
