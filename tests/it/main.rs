@@ -8,4 +8,5 @@ mod sso_contract;
 mod sso_fixtures;
 mod sso_http;
 mod sso_jwt;
+mod store_conformance;
 mod token;
