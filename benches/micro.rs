@@ -1,11 +1,14 @@
 //! Micro benches: what one step costs, alone. A module a part; each adds its groups here.
 //! Run with `cargo bench --bench micro -- <filter>`.
 
+#[path = "micro/sso.rs"]
+mod sso;
 #[path = "micro/token.rs"]
 mod token;
 
 fn main() {
     let mut criterion = criterion::Criterion::default().configure_from_args();
+    sso::benches(&mut criterion);
     token::benches(&mut criterion);
     criterion.final_summary();
 }

@@ -1,13 +1,16 @@
 //! Minting and verifying, for each profile and algorithm.
 #![expect(clippy::unwrap_used, reason = "fixtures fail loudly")]
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use aws_lc_rs::hmac;
 use cambio::account::Account;
 use cambio::domain::setting::Problems;
 use cambio::domain::{
-    AccountId, DeviceId, ServiceName, Subject, SystemRandom, TenantId, Timestamp, Verified,
+    AccountId, DeviceId, Random as _, ServiceName, Subject, SystemRandom, TenantId, Timestamp,
+    Verified,
 };
 use cambio::session::{Facts, KeyStore, Session, SessionId, StoreError, Versioned};
 use cambio::token::{KeyCx, Sealing, TokenSettings};
@@ -32,8 +35,9 @@ impl KeyStore for Forgetful {
     }
 }
 
-/// Adds the groups `token/site` and `token/session`.
+/// Adds the groups `token/floor`, `token/site` and `token/session`.
 pub(crate) fn benches(c: &mut Criterion) {
+    floor(c);
     site(c);
     session(c);
 }
@@ -45,6 +49,22 @@ fn build<T>(value: Value, make: impl AsyncFnOnce(TokenSettings, &KeyCx<'_>) -> O
     let settings = serde_json::from_value(value).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(make(settings, &cx)).unwrap()
+}
+
+/// What a site token cannot do without: the MAC over its text, and 16 random bytes.
+fn floor(c: &mut Criterion) {
+    let mut group = c.benchmark_group("token/floor");
+    let key = hmac::Key::new(hmac::HMAC_SHA512, &[7; 64]);
+    let message = [b'a'; 480];
+    group.bench_function("HMAC-SHA512", |b| b.iter(|| hmac::sign(&key, black_box(&message))));
+    group.bench_function("random", |b| {
+        b.iter(|| {
+            let mut bytes = [0; 16];
+            SystemRandom.fill(&mut bytes);
+            bytes
+        });
+    });
+    group.finish();
 }
 
 fn profiles() -> Vec<(&'static str, Value)> {

@@ -19,7 +19,8 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Asks /readyz at the address that `admin.listen` says; exit code 0 when it answers 200.
 #[derive(Debug, Args)]
 pub(super) struct Healthcheck {
-    /// The server's configuration files, if they say another `admin.listen`.
+    /// The server's configuration files, if they say another `admin.listen`; those that do not
+    /// exist are passed over.
     #[arg(long = "config", value_name = "FILE", num_args = 1..)]
     files: Vec<PathBuf>,
     /// The admin address to ask instead of the configured one: 127.0.0.1:9090.
@@ -29,7 +30,8 @@ pub(super) struct Healthcheck {
 
 impl Healthcheck {
     pub(super) fn run(self) -> ExitCode {
-        let sources = Sources { files: self.files, overlay: None, environment: true };
+        let files = self.files.into_iter().filter(|file| file.exists()).collect();
+        let sources = Sources { files, overlay: None, environment: true };
         let address = match self.address {
             Some(address) => address,
             None => match config::admin(&sources) {

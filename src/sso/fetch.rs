@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 
 use super::ValidateError;
@@ -80,26 +80,6 @@ impl FetchSettings {
         let client = problems.ok(path, client)?;
         let upstream = Upstream { client, timeout: self.timeout.0, max_bytes: self.max_bytes };
         (problems.len() == before).then_some(upstream)
-    }
-}
-
-/// A URL that may be asked: `https`, or `http` to this machine or where it is permitted.
-///
-/// # Errors
-/// A text for the configuration's problems.
-pub(super) fn parse_url(text: &str, allow_plain_http: bool) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|e| format!("is not a URL: {e}"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password".to_owned());
-    }
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    let here = host == "localhost" || address.is_ok_and(|ip| ip.is_loopback());
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if here || allow_plain_http => Ok(url),
-        "http" => Err("must be https (or set allow_plain_http)".to_owned()),
-        _ => Err("must be an https URL".to_owned()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! dialects or tokens.
 
 mod credential;
+mod endpoint;
 mod fetch;
 mod http;
 mod jwt;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ValidateError;
-use super::jwt::claims::{ClaimRules, Expected};
+use super::jwt::claims::{ClaimRules, Expected, MAX_LEEWAY, default_leeway};
 use super::jwt::jws::UnverifiedJws;
 use super::jwt::keys::KeySet;
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
@@ -36,17 +36,13 @@ struct OperatorKey {
     secret: SecretSource,
 }
 
-fn default_leeway() -> HumanDuration {
-    HumanDuration::secs(30)
-}
-
 impl OperatorKeysSettings {
     /// Loads the secrets, noting every problem.
     #[must_use]
     pub fn build(self, path: &str, problems: &mut Problems) -> Option<OperatorKeys> {
         let before = problems.len();
-        if self.leeway > HumanDuration::secs(300) {
-            problems.push(join(path, "leeway"), "must be at most 300s");
+        if self.leeway > MAX_LEEWAY {
+            problems.push(join(path, "leeway"), format!("must be at most {:?}", MAX_LEEWAY.0));
         }
         let path = join(path, "keys");
         if self.keys.is_empty() {

@@ -86,7 +86,7 @@ impl Answer {
     fn read(self) -> (String, Option<Verdict>) {
         let verdict = match self.outcome {
             Outcome::Verified => self.subject.map(|subject| {
-                Verdict::Said(Ok(Verified {
+                Some(Ok(Verified {
                     subject,
                     user_id: self.user_id,
                     roles: self.roles,
@@ -104,22 +104,18 @@ impl Answer {
                 reason: "script says so".to_owned(),
                 retry_after: self.retry_after.map(|d| d.0.max(Duration::from_secs(1))),
             }),
-            Outcome::Hang => Some(Verdict::Hang),
+            Outcome::Hang => Some(None),
         };
         (self.credential, verdict)
     }
 }
 
 fn said(error: ValidateError) -> Option<Verdict> {
-    Some(Verdict::Said(Err(error)))
+    Some(Some(Err(error)))
 }
 
-#[derive(Clone)]
-enum Verdict {
-    Said(Result<Verified, ValidateError>),
-    /// Says nothing until the deadline.
-    Hang,
-}
+/// What is said; nothing at all is said to a credential that hangs.
+type Verdict = Option<Result<Verified, ValidateError>>;
 
 struct Scripted {
     answers: HashMap<String, Verdict>,
@@ -154,14 +150,14 @@ impl SsoValidator for Scripted {
         };
         match verdict {
             None => Err(ValidateError::Rejected("script does not know it")),
-            Some(Verdict::Hang) => {
+            Some(None) => {
                 tokio::time::sleep_until(cx.deadline.into()).await;
                 Err(ValidateError::unavailable("no answer in time"))
             }
-            Some(Verdict::Said(Ok(who))) if who.expires_at.is_some_and(|end| end <= cx.now) => {
+            Some(Some(Ok(who))) if who.expires_at.is_some_and(|end| end <= cx.now) => {
                 Err(ValidateError::Rejected("session has ended"))
             }
-            Some(Verdict::Said(verdict)) => verdict.clone(),
+            Some(Some(verdict)) => verdict.clone(),
         }
     }
 }

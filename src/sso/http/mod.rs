@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use reqwest::Method;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use self::placing::Placing;
@@ -59,7 +59,8 @@ impl SsoValidator for Http {
             .headers(self.headers.clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         if self.method == Method::POST {
-            request = request.body("");
+            // RFC 9110 section 8.6: a POST without content says so.
+            request = request.header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         if let Some((name, value)) = header {
             request = request.header(name, value);

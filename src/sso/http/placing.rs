@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::header::{COOKIE, HeaderName, HeaderValue};
 
 use super::super::ValidateError;
-use super::super::fetch::parse_url;
+use super::super::endpoint::parse_url;
 
 /// What the URL's template holds where the credential goes.
 pub(super) const SLOT: &str = "{credential}";
@@ -38,14 +38,17 @@ impl Placing {
                 if !fits || text.starts_with(' ') || text.ends_with(' ') {
                     return Err(unfit);
                 }
-                Ok((url.clone(), Some((COOKIE, sensitive(&format!("{name}={text}"), unfit)?))))
+                Ok((
+                    url.clone(),
+                    Some((COOKIE, sensitive(&format!("{name}={text}")).ok_or(unfit)?)),
+                ))
             }
             Self::Header { url, name, prefix } => {
                 let fits = |b: u8| b.is_ascii_graphic() && !matches!(b, b',' | b';' | b'"' | b'\\');
                 if !text.bytes().all(fits) {
                     return Err(unfit);
                 }
-                let value = sensitive(&format!("{prefix}{text}"), unfit)?;
+                let value = sensitive(&format!("{prefix}{text}")).ok_or(unfit)?;
                 Ok((url.clone(), Some((name.clone(), value))))
             }
             Self::Url { template } => {
@@ -82,6 +85,20 @@ pub(super) fn check_template(template: &str, allow_plain_http: bool) -> Result<(
     Ok(())
 }
 
+/// A header's name, unless it frames or routes the message.
+///
+/// # Errors
+/// A text for the configuration's problems.
+pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
+    let framing =
+        ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "trailer"];
+    match HeaderName::from_bytes(name.as_bytes()) {
+        Ok(parsed) if !framing.contains(&parsed.as_str()) => Ok(parsed),
+        Ok(_) => Err("is not for the configuration to set".to_owned()),
+        Err(_) => Err("is not a header's name".to_owned()),
+    }
+}
+
 /// RFC 3986 section 2.3: everything but the unreserved characters is encoded.
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -96,8 +113,9 @@ fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-fn sensitive(text: &str, unfit: ValidateError) -> Result<HeaderValue, ValidateError> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| unfit)?;
+/// A header's value that `Debug` does not show.
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
 }

@@ -10,10 +10,11 @@ use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::super::SsoValidator;
-use super::super::fetch::{FetchSettings, parse_url};
+use super::super::endpoint::parse_url;
+use super::super::fetch::FetchSettings;
 use super::super::mapping::{Mapping, Place};
 use super::Http;
-use super::placing::{Placing, SLOT, check_template};
+use super::placing::{Placing, SLOT, check_template, header_name, sensitive};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 
 #[derive(Debug, Deserialize)]
@@ -42,12 +43,11 @@ pub(in super::super) struct Settings {
     allow_plain_http: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 enum MethodName {
     #[default]
-    #[serde(rename = "GET")]
     Get,
-    #[serde(rename = "POST")]
     Post,
 }
 
@@ -105,10 +105,7 @@ impl Settings {
         let Fields { subject, user_id, roles, accounts, session_id, attributes, .. } = self.fields;
         let validator = Http {
             upstream: upstream?,
-            method: match self.method {
-                MethodName::Get => Method::GET,
-                MethodName::Post => Method::POST,
-            },
+            method: if let MethodName::Post = self.method { Method::POST } else { Method::GET },
             placing: placing?,
             headers,
             success: self.success_statuses,
@@ -186,27 +183,13 @@ impl Settings {
                 };
                 if taken { Err("is where the credential goes".to_owned()) } else { Ok(parsed) }
             });
-            let value = source.load().and_then(|secret| {
-                let mut value = HeaderValue::from_str(secret.expose())
-                    .map_err(|_| "must be printable ASCII".to_owned())?;
-                value.set_sensitive(true);
-                Ok(value)
-            });
+            let unfit = || "must be printable ASCII".to_owned();
+            let value =
+                source.load().and_then(|secret| sensitive(secret.expose()).ok_or_else(unfit));
             if let (Some(name), Some(value)) = (problems.ok(&at, parsed), problems.ok(&at, value)) {
                 headers.insert(name, value);
             }
         }
         headers
-    }
-}
-
-/// A header's name, unless it frames or routes the message.
-fn header_name(name: &str) -> Result<HeaderName, String> {
-    let framing =
-        ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "trailer"];
-    match HeaderName::from_bytes(name.as_bytes()) {
-        Ok(parsed) if !framing.contains(&parsed.as_str()) => Ok(parsed),
-        Ok(_) => Err("is not for the configuration to set".to_owned()),
-        Err(_) => Err("is not a header's name".to_owned()),
     }
 }

@@ -8,9 +8,18 @@ use serde_json::Value;
 
 use super::super::ValidateError;
 use crate::domain::Timestamp;
+use crate::domain::setting::HumanDuration;
 
 /// The latest time that is taken for one: the end of the year 9999.
 const MAX_TIME: i64 = 253_402_300_799;
+
+/// The most that an issuer's clock may be off.
+pub(in super::super) const MAX_LEEWAY: HumanDuration = HumanDuration::secs(300);
+
+/// How far an issuer's clock may be off unless the configuration says otherwise.
+pub(in super::super) fn default_leeway() -> HumanDuration {
+    HumanDuration::secs(30)
+}
 
 /// What a claim must be: one of some texts, or, only when the configuration says
 /// `false`, anything at all.

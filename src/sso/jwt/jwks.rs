@@ -7,7 +7,8 @@ use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::keys::{KeySet, PublicKey};
+use super::keys::KeySet;
+use super::public_key::PublicKey;
 
 /// The most keys that are taken from one set.
 const MAX_KEYS: usize = 64;

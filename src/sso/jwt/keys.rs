@@ -2,15 +2,13 @@
 //! token's header can select among keys and never change what a key is used for.
 
 use aws_lc_rs::hmac;
-use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use aws_lc_rs::signature::ParsedPublicKey;
+use jsonwebtoken::Algorithm;
 
 use super::super::ValidateError;
 use super::jws::{UNFIT_ALGORITHM, UnverifiedJws};
+use super::public_key::PublicKey;
 use crate::domain::SecretString;
-
-/// The smallest accepted RSA modulus, in bits (RFC 7518 section 3.3).
-const MIN_RSA_BITS: usize = 2048;
 
 /// The keys of one issuer.
 #[derive(Debug, Default)]
@@ -24,18 +22,8 @@ struct Key {
 }
 
 enum Material {
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
     Public(ParsedPublicKey),
-}
-
-/// A public key as PEM or JWK state it.
-pub(super) enum PublicKey {
-    /// DER of an `RSAPublicKey`, or modulus and exponent.
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-    /// An uncompressed point.
-    Ec(Vec<u8>),
-    /// The 32 bytes of an Ed25519 key.
-    Ed(Vec<u8>),
 }
 
 impl KeySet {
@@ -62,10 +50,6 @@ impl KeySet {
         self.0.is_empty()
     }
 
-    pub(super) fn extend(&mut self, more: Self) {
-        self.0.extend(more.0);
-    }
-
     /// Adds a shared secret for each of the HMAC algorithms.
     ///
     /// # Errors
@@ -88,10 +72,21 @@ impl KeySet {
             if bytes.len() < min {
                 return Err(format!("must be at least {min} bytes long for {algorithm:?}"));
             }
-            let material = Material::Shared(hmac::Key::new(hash, bytes));
+            let material = Material::Shared(Box::new(hmac::Key::new(hash, bytes)));
             self.0.push(Key { kid: kid.clone(), algorithm, material });
         }
         Ok(())
+    }
+
+    /// One public key's set, see [`KeySet::add_public`].
+    pub(super) fn of_public(
+        kid: Option<&str>,
+        key: &PublicKey,
+        algorithms: &[Algorithm],
+    ) -> Result<Self, String> {
+        let mut keys = Self::default();
+        keys.add_public(kid, key, algorithms)?;
+        Ok(keys)
     }
 
     /// Adds a public key for each of `algorithms` that it can be used with.
@@ -167,75 +162,4 @@ impl std::fmt::Debug for Material {
             Self::Public(_) => "public",
         })
     }
-}
-
-impl PublicKey {
-    /// Reads one `PUBLIC KEY` or `RSA PUBLIC KEY` block.
-    ///
-    /// # Errors
-    /// A text; private keys and certificates are refused.
-    pub(super) fn from_pem(pem: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(pem).map_err(|_| "is not PEM".to_owned())?;
-        if text.contains("PRIVATE KEY-----") || text.contains("CERTIFICATE-----") {
-            return Err(
-                "must hold a public key, neither a private one nor a certificate".to_owned()
-            );
-        }
-        let bytes = |key: DecodingKey| key.try_get_as_bytes().map(<[u8]>::to_vec).ok();
-        if let Some(point) = DecodingKey::from_ec_pem(pem).ok().and_then(bytes) {
-            return Ok(Self::Ec(point));
-        }
-        if let Some(key) = DecodingKey::from_ed_pem(pem).ok().and_then(bytes) {
-            return Ok(Self::Ed(key));
-        }
-        let der = DecodingKey::from_rsa_pem(pem).ok().and_then(bytes);
-        let key = der.and_then(|der| aws_lc_rs::rsa::PublicKey::from_der(&der).ok());
-        let key = key.ok_or("is not the PEM of an RSA, P-256, P-384 or Ed25519 public key")?;
-        let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(&key);
-        Ok(Self::Rsa { n, e })
-    }
-
-    /// The key prepared for `algorithm`; `None` when it is a key of another type.
-    fn parsed(&self, algorithm: Algorithm) -> Option<Result<ParsedPublicKey, String>> {
-        let broken = |_| "key is broken".to_owned();
-        match (self, algorithm) {
-            (Self::Rsa { n, e }, _) if algorithm.family() == AlgorithmFamily::Rsa => {
-                Some(rsa(n, e, rsa_parameters(algorithm)?))
-            }
-            (Self::Ec(p), Algorithm::ES256) if p.len() == 65 => {
-                Some(ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, p).map_err(broken))
-            }
-            (Self::Ec(p), Algorithm::ES384) if p.len() == 97 => {
-                Some(ParsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, p).map_err(broken))
-            }
-            (Self::Ed(key), Algorithm::EdDSA) => {
-                Some(ParsedPublicKey::new(&signature::ED25519, key).map_err(broken))
-            }
-            _ => None,
-        }
-    }
-}
-
-fn rsa(n: &[u8], e: &[u8], parameters: &'static RsaParameters) -> Result<ParsedPublicKey, String> {
-    let strip = |bytes: &[u8]| bytes.iter().copied().skip_while(|&b| b == 0).collect::<Vec<u8>>();
-    let (n, e) = (strip(n), strip(e));
-    let bits = n.first().map_or(0, |top| n.len() * 8 - top.leading_zeros() as usize);
-    if bits < MIN_RSA_BITS {
-        return Err(format!("RSA key must have at least {MIN_RSA_BITS} bits"));
-    }
-    RsaPublicKeyComponents { n, e }
-        .to_parsed_public_key(parameters)
-        .map_err(|_| "key is broken".to_owned())
-}
-
-fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
-    Some(match algorithm {
-        Algorithm::RS256 => &signature::RSA_PKCS1_2048_8192_SHA256,
-        Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
-        Algorithm::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-        Algorithm::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
-        Algorithm::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
-        Algorithm::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
-        _ => return None,
-    })
 }

@@ -6,6 +6,7 @@ pub(super) mod claims;
 mod jwks;
 pub(super) mod jws;
 pub(super) mod keys;
+mod public_key;
 mod remote;
 mod settings;
 

@@ -17,32 +17,50 @@ use super::keys::KeySet;
 use crate::domain::Timestamp;
 
 pub(super) struct RemoteKeys {
-    pub(super) url: Url,
-    pub(super) upstream: Upstream,
-    pub(super) algorithms: Vec<Algorithm>,
+    url: Url,
+    upstream: Upstream,
+    algorithms: Vec<Algorithm>,
+    times: RefetchTimes,
+    cached: ArcSwapOption<Cached>,
+    /// The last fetch; held while one runs, which makes fetches single.
+    last: tokio::sync::Mutex<LastFetch>,
+}
+
+/// When keys are fetched again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RefetchTimes {
     /// How long keys are used before newer ones are asked for.
     pub(super) max_age: Duration,
     /// The least time between two fetches.
     pub(super) min_refetch: Duration,
-    pub(super) cached: ArcSwapOption<Cached>,
-    /// The last fetch; held while one runs, which makes fetches single.
-    pub(super) last: tokio::sync::Mutex<LastFetch>,
 }
 
 #[derive(Debug)]
-pub(super) struct Cached {
+struct Cached {
     keys: KeySet,
     fetched_at: Timestamp,
 }
 
 /// When the last fetch began, and how it failed if it did.
 #[derive(Debug, Default)]
-pub(super) struct LastFetch {
+struct LastFetch {
     at: Option<Timestamp>,
     error: Option<ValidateError>,
 }
 
 impl RemoteKeys {
+    /// Nothing is fetched before the first token comes.
+    pub(super) fn new(
+        url: Url,
+        upstream: Upstream,
+        algorithms: &[Algorithm],
+        times: RefetchTimes,
+    ) -> Arc<Self> {
+        let (cached, last) = (ArcSwapOption::empty(), tokio::sync::Mutex::default());
+        let algorithms = algorithms.to_vec();
+        Arc::new(Self { url, upstream, algorithms, times, cached, last })
+    }
+
     /// Verifies with the cached keys if one fits, else with what the URL says now.
     ///
     /// # Errors
@@ -56,7 +74,7 @@ impl RemoteKeys {
         if let Some(cached) = self.cached.load_full()
             && let Ok(checked) = cached.keys.verify(jws)
         {
-            if passed(cached.fetched_at, self.max_age, cx.now) {
+            if passed(cached.fetched_at, self.times.max_age, cx.now) {
                 self.refresh_behind(cx.now);
             }
             return checked.ok();
@@ -93,7 +111,7 @@ impl RemoteKeys {
     }
 
     fn due(&self, last: &LastFetch, now: Timestamp) -> bool {
-        last.at.is_none_or(|at| passed(at, self.min_refetch, now))
+        last.at.is_none_or(|at| passed(at, self.times.min_refetch, now))
     }
 
     /// Fetches, unless somebody just has; answers how the newest fetch went.

@@ -3,24 +3,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 use serde::Deserialize;
 
 use super::super::SsoValidator;
-use super::super::fetch::{FetchSettings, parse_url};
+use super::super::endpoint::parse_url;
+use super::super::fetch::FetchSettings;
 use super::super::mapping::Mapping;
 use super::super::settings::BuildCx;
-use super::claims::{ClaimRules, Expected};
-use super::keys::{KeySet, PublicKey};
-use super::remote::RemoteKeys;
+use super::claims::{ClaimRules, Expected, MAX_LEEWAY, default_leeway};
+use super::keys::KeySet;
+use super::public_key::PublicKey;
+use super::remote::{RefetchTimes, RemoteKeys};
 use super::{Jwt, Keys, jwks};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 use crate::support::Watched;
-
-/// The most that clocks may differ.
-const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,10 +69,6 @@ struct PemFile {
     file: PathBuf,
 }
 
-fn default_leeway() -> HumanDuration {
-    HumanDuration::secs(30)
-}
-
 fn default_max_age() -> HumanDuration {
     HumanDuration::secs(3600)
 }
@@ -91,10 +85,9 @@ impl Settings {
         problems: &mut Problems,
     ) -> Option<Arc<dyn SsoValidator>> {
         let before = problems.len();
-        if self.leeway.0 > MAX_LEEWAY {
-            problems.push(join(path, "leeway"), format!("must be at most {MAX_LEEWAY:?}"));
+        if self.leeway > MAX_LEEWAY {
+            problems.push(join(path, "leeway"), format!("must be at most {:?}", MAX_LEEWAY.0));
         }
-        self.check_algorithms(&join(path, "algorithms"), problems);
         let keys = self.keys(path, cx, problems);
         let rules = ClaimRules {
             issuer: self.issuer,
@@ -134,17 +127,9 @@ impl Settings {
             problems.push(path, rule);
             return None;
         }
-        if let Some(secret) = &self.secret {
-            let one = [(join(path, "secret"), None, secret)];
-            return self.shared(one.into_iter(), problems);
-        }
-        if let Some(secrets) = &self.secrets {
-            let at = |i: usize| join(&join(path, "secrets"), &i.to_string());
-            let all = secrets.iter().enumerate().map(|(i, s)| (at(i), s.kid.clone(), &s.secret));
-            if secrets.is_empty() {
-                problems.push(join(path, "secrets"), "must name at least one secret");
-            }
-            return self.shared(all, problems);
+        self.check_algorithms(&join(path, "algorithms"), problems);
+        if self.secret.is_some() || self.secrets.is_some() {
+            return Some(Keys::Fixed(self.shared(path, problems)));
         }
         if let Some(pem) = &self.pem {
             return self.pem_files(pem, &join(path, "pem"), cx, problems);
@@ -158,17 +143,23 @@ impl Settings {
         self.remote(path, problems)
     }
 
-    fn shared<'s>(
-        &self,
-        secrets: impl Iterator<Item = (String, Option<String>, &'s SecretSource)>,
-        problems: &mut Problems,
-    ) -> Option<Keys> {
+    fn shared(&self, path: &str, problems: &mut Problems) -> KeySet {
         let mut keys = KeySet::default();
-        for (at, kid, source) in secrets {
+        let mut add = |at: String, kid: Option<String>, source: &SecretSource| {
             let added = source.load().and_then(|s| keys.add_shared(kid, &s, &self.algorithms));
             problems.ok(&at, added);
+        };
+        if let Some(source) = &self.secret {
+            add(join(path, "secret"), None, source);
         }
-        Some(Keys::Fixed(keys))
+        let path = join(path, "secrets");
+        for (i, shared) in self.secrets.iter().flatten().enumerate() {
+            add(join(&path, &i.to_string()), shared.kid.clone(), &shared.secret);
+        }
+        if self.secrets.as_ref().is_some_and(Vec::is_empty) {
+            problems.push(path, "must name at least one secret");
+        }
+        keys
     }
 
     fn pem_files(
@@ -185,9 +176,7 @@ impl Settings {
         for (i, PemFile { kid, file }) in files.iter().enumerate() {
             let (kid, algorithms) = (kid.clone(), self.algorithms.clone());
             let parse = move |pem: &[u8]| {
-                let mut keys = KeySet::default();
-                keys.add_public(kid.as_deref(), &PublicKey::from_pem(pem)?, &algorithms)?;
-                Ok(keys)
+                KeySet::of_public(kid.as_deref(), &PublicKey::from_pem(pem)?, &algorithms)
             };
             let at = join(path, &i.to_string());
             watched.extend(problems.ok(&at, Watched::open(file, cx.watcher, parse)));
@@ -196,17 +185,11 @@ impl Settings {
     }
 
     fn remote(&self, path: &str, problems: &mut Problems) -> Option<Keys> {
-        let at = join(path, "jwks_url");
         let url = parse_url(self.jwks_url.as_deref()?, self.jwks_fetch.allow_plain_http);
         let upstream = self.jwks_fetch.build(&join(path, "jwks_fetch"), problems);
-        Some(Keys::Remote(Arc::new(RemoteKeys {
-            url: problems.ok(&at, url)?,
-            upstream: upstream?,
-            algorithms: self.algorithms.clone(),
-            max_age: self.jwks_max_age.0,
-            min_refetch: self.jwks_min_refetch.0,
-            cached: arc_swap::ArcSwapOption::empty(),
-            last: tokio::sync::Mutex::default(),
-        })))
+        let times =
+            RefetchTimes { max_age: self.jwks_max_age.0, min_refetch: self.jwks_min_refetch.0 };
+        let url = problems.ok(&join(path, "jwks_url"), url)?;
+        Some(Keys::Remote(RemoteKeys::new(url, upstream?, &self.algorithms, times)))
     }
 }

@@ -8,7 +8,7 @@ mod list;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -100,6 +100,9 @@ impl SsoValidator for Passwords {
             .map_err(|_| ValidateError::Malformed("user name has a wrong shape"))?;
         if !(1..=MAX_PASSWORD).contains(&password.expose().len()) {
             return Err(ValidateError::Malformed("password must have 1 to 1024 bytes"));
+        }
+        if Instant::now() >= cx.deadline {
+            return Err(busy("no time is left for a password check"));
         }
         let (user, hash) = {
             let users = self.users.get();

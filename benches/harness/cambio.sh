@@ -1,0 +1,39 @@
+# Cambio's side of scripts/bench: the only file of the harness that knows its commands, its
+# configuration keys and what `demo --json` prints. To be kept in step with config/default.toml.
+# shellcheck shell=bash disable=SC2034,SC2154 # shares its variables with scripts/bench
+
+# start_cambio DIR STORE PROFILE [PORT ADMIN_PORT]: the demo, which brings tenants and credentials. Access logs
+# are on, as in production; standard error goes to a file.
+start_cambio() {
+    local dir=$1 store=$2 profile=$3 port=${4-$CAMBIO_PORT} admin=${5-$ADMIN_PORT}
+    local settings=(
+        CAMBIO__SERVER__WORKERS=1
+        CAMBIO__ADMIN__LISTEN="127.0.0.1:$admin"
+        CAMBIO__LOG__FORMAT=json
+    )
+    if [[ $profile == standard ]]; then
+        settings+=(CAMBIO__TENANTS__COMMUNITY__ANSWERHUB__TOKENS__PROFILE=standard)
+    fi
+    mkdir -p "$dir"
+    spawn "$dir" env "${settings[@]}" "$CAMBIO" demo --json \
+        --listen "127.0.0.1:$port" --data-dir "$dir/data" --store "$store"
+}
+
+# read_credentials DIR: what `demo --json` printed, as the environment of the load scripts.
+read_credentials() {
+    local json
+    json=$(head -n 1 "$1/stdout")
+    BENCH_COOKIE="$(member answerhub cookieName)=$(member answerhub cookieValue)"
+    BENCH_COMMUNITY_TENANT=$(member answerhub tenant)
+    BENCH_AGS_TENANT=$(member ags tenant)
+    BENCH_AGS_SERVICE=$(member ags authServiceId)
+    BENCH_OPERATOR_TOKEN=$(member ags operatorAuthToken)
+}
+
+# member OBJECT NAME: a string member of an object in $json.
+member() {
+    local value
+    value=$(sed -n "s/.*\"$1\":{[^}]*\"$2\":\"\([^\"]*\)\".*/\1/p" <<<"$json")
+    [[ $value ]] || die 1 "demo --json has no $1.$2"
+    printf %s "$value"
+}

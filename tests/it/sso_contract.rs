@@ -1,0 +1,411 @@
+//! The contract of `SsoValidator`, clause by clause, against every kind.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use cambio::domain::{Attributes, Credential, SecretString, Subject, Timestamp};
+use cambio::session::TicketStore;
+use cambio::sso::{SignedCookiePayload, SsoValidator, issue_signed_cookie, ticket_digest};
+use cambio::support::Watcher;
+use serde_json::json;
+
+use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
+use crate::sso_fixtures::{
+    NOW, SECRET, SigningKey, Tickets, build_with, cheap_hash, cookie, cx, cx_for, name, password,
+    ticket, token, try_build, validator,
+};
+
+/// A kind, and credentials that show each of its answers.
+struct Fixture {
+    validator: Arc<dyn SsoValidator>,
+    good: Credential,
+    rejected: Vec<Credential>,
+    malformed: Vec<Credential>,
+    /// A validator that cannot find out, where the kind depends on anything.
+    down: Option<(Arc<dyn SsoValidator>, Credential)>,
+    /// One that gets no answer, and how long it may wait.
+    hanging: Option<(Arc<dyn SsoValidator>, Credential, Duration)>,
+    /// One whose other side speaks nonsense.
+    nonsense: Option<(Arc<dyn SsoValidator>, Credential)>,
+    /// What must live as long as the validators.
+    _alive: Vec<Box<dyn Any>>,
+}
+
+impl Fixture {
+    fn new(validator: Arc<dyn SsoValidator>, good: Credential) -> Self {
+        Self {
+            validator,
+            good,
+            rejected: vec![],
+            malformed: vec![],
+            down: None,
+            hanging: None,
+            nonsense: None,
+            _alive: vec![],
+        }
+    }
+}
+
+macro_rules! contract {
+    ($($kind:ident),*) => { $(mod $kind {
+        use super::{clauses, $kind as fixture};
+
+        #[tokio::test]
+        async fn a_good_credential_is_verified() {
+            clauses::a_good_credential_is_verified(fixture().await, stringify!($kind)).await;
+        }
+        #[tokio::test]
+        async fn only_a_credential_at_fault_is_refused() {
+            clauses::only_a_credential_at_fault_is_refused(fixture().await).await;
+        }
+        #[tokio::test]
+        async fn it_fails_closed_on_any_input() {
+            clauses::it_fails_closed_on_any_input(fixture().await).await;
+        }
+        #[tokio::test]
+        async fn a_kind_it_does_not_accept_is_malformed() {
+            clauses::a_kind_it_does_not_accept_is_malformed(fixture().await).await;
+        }
+        #[tokio::test]
+        async fn not_finding_out_is_unavailable() {
+            clauses::not_finding_out_is_unavailable(fixture().await).await;
+        }
+        #[tokio::test]
+        async fn nonsense_from_the_other_side_is_upstream() {
+            clauses::nonsense_from_the_other_side_is_upstream(fixture().await).await;
+        }
+        #[tokio::test]
+        async fn it_gives_up_at_the_deadline() {
+            clauses::it_gives_up_at_the_deadline(fixture().await).await;
+        }
+        #[tokio::test]
+        async fn a_dropped_call_consumes_nothing() {
+            clauses::a_dropped_call_consumes_nothing(fixture().await).await;
+        }
+        #[tokio::test]
+        async fn no_error_and_no_debug_text_holds_the_credential() {
+            clauses::no_error_and_no_debug_text_holds_the_credential(fixture().await).await;
+        }
+    })* };
+}
+
+contract!(signed_cookie, jwt, jwt_by_url, session_token, http, users, scripted);
+
+mod clauses {
+    use super::*;
+
+    pub(super) async fn a_good_credential_is_verified(f: Fixture, kind: &str) {
+        assert_eq!(f.validator.kind(), kind.trim_end_matches("_by_url"));
+        assert!(f.validator.accepts(f.good.kind()));
+        let verdict = f.validator.validate(&f.good, &cx()).await;
+        assert!(verdict.is_ok(), "{verdict:?}");
+        assert!(f.validator.check().await.is_ok());
+    }
+
+    pub(super) async fn only_a_credential_at_fault_is_refused(f: Fixture) {
+        for (credentials, want) in [(&f.rejected, "rejected"), (&f.malformed, "malformed")] {
+            for (i, credential) in credentials.iter().enumerate() {
+                let verdict = f.validator.validate(credential, &cx()).await;
+                assert_eq!(name(&verdict), want, "number {i} of those: {verdict:?}");
+            }
+        }
+    }
+
+    pub(super) async fn it_fails_closed_on_any_input(f: Fixture) {
+        let long = "a".repeat(100_000);
+        let dots = ".".repeat(5_000);
+        let nested = format!("v1.{}.x", "W1tb".repeat(1_000));
+        for text in [
+            "",
+            " ",
+            ".",
+            "..",
+            "...",
+            "v1..",
+            "v1.e30.",
+            "eyJhbGciOiJub25lIn0.e30.",
+            "\0",
+            "\r\n",
+            "a\r\nx-admin: 1",
+            "%00",
+            "é",
+            "\u{202e}",
+            "../../etc/passwd",
+            "' OR 1=1 --",
+            "null",
+            "{}",
+            "[]",
+            &long,
+            &dots,
+            &nested,
+        ] {
+            for credential in
+                [cookie(text), token(text), password(text, text), password("ann", text)]
+            {
+                let verdict = f.validator.validate(&credential, &cx()).await;
+                assert!(
+                    matches!(name(&verdict), "malformed" | "rejected"),
+                    "{:?} of {} bytes: {verdict:?}",
+                    credential.kind(),
+                    text.len()
+                );
+            }
+        }
+    }
+
+    pub(super) async fn a_kind_it_does_not_accept_is_malformed(f: Fixture) {
+        let text = f.good.text().unwrap_or("ann").to_owned();
+        for credential in [cookie(&text), token(&text), password(&text, "password")] {
+            if !f.validator.accepts(credential.kind()) {
+                let verdict = f.validator.validate(&credential, &cx()).await;
+                assert_eq!(name(&verdict), "malformed", "{:?}", credential.kind());
+            }
+        }
+    }
+
+    pub(super) async fn not_finding_out_is_unavailable(f: Fixture) {
+        if let Some((validator, credential)) = &f.down {
+            let verdict = validator.validate(credential, &cx()).await;
+            assert_eq!(name(&verdict), "unavailable", "{verdict:?}");
+        }
+    }
+
+    pub(super) async fn nonsense_from_the_other_side_is_upstream(f: Fixture) {
+        if let Some((validator, credential)) = &f.nonsense {
+            let verdict = validator.validate(credential, &cx()).await;
+            assert_eq!(name(&verdict), "upstream", "{verdict:?}");
+        }
+    }
+
+    pub(super) async fn it_gives_up_at_the_deadline(f: Fixture) {
+        if let Some((validator, credential, patience)) = &f.hanging {
+            let begun = Instant::now();
+            let verdict = validator.validate(credential, &cx_for(*patience)).await;
+            assert_eq!(name(&verdict), "unavailable", "{verdict:?}");
+            // Far below the kind's own timeouts, so it was the deadline that ended it.
+            assert!(begun.elapsed() < Duration::from_secs(30));
+        }
+    }
+
+    pub(super) async fn a_dropped_call_consumes_nothing(f: Fixture) {
+        let context = cx();
+        for _ in 0..3 {
+            let mut call = pin!(f.validator.validate(&f.good, &context));
+            let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(matches!(polled, Poll::Pending | Poll::Ready(Ok(_))));
+        }
+        let (first, second) = (
+            f.validator.validate(&f.good, &context).await,
+            f.validator.validate(&f.good, &context).await,
+        );
+        assert!(first.is_ok(), "{first:?}");
+        assert_eq!(first, second);
+    }
+
+    pub(super) async fn no_error_and_no_debug_text_holds_the_credential(f: Fixture) {
+        let mut texts = vec![format!("{:?}", f.validator)];
+        let mut credentials = [f.rejected, f.malformed].concat();
+        for credential in &credentials {
+            let error = f.validator.validate(credential, &cx()).await.unwrap_err();
+            texts.push(format!("{error} {error:?}"));
+        }
+        for (validator, credential) in [f.down, f.nonsense].into_iter().flatten() {
+            let error = validator.validate(&credential, &cx()).await.unwrap_err();
+            texts.push(format!("{error} {error:?}"));
+            credentials.push(credential);
+        }
+        credentials.push(f.good);
+        for credential in &credentials {
+            let (one, other) = match credential {
+                Credential::Cookie(text) | Credential::Token(text) => (text, text),
+                Credential::Password { username, password } => (username, password),
+            };
+            for secret in [one, other].map(SecretString::expose).into_iter().filter(|s| s.len() > 3)
+            {
+                assert!(texts.iter().all(|text| !text.contains(secret)), "{secret} in {texts:?}");
+            }
+        }
+    }
+}
+
+async fn signed_cookie() -> Fixture {
+    let payload = |exp: i64| SignedCookiePayload {
+        sub: Subject::parse("ann").unwrap(),
+        uid: None,
+        roles: vec![],
+        accounts: vec![],
+        exp: Timestamp::from_secs(exp),
+        sid: None,
+        attrs: Attributes::new(),
+    };
+    let (ours, other) = (SecretString::new(SECRET), SecretString::new(SECRET.replace('0', "1")));
+    let good = issue_signed_cookie(&ours, &payload(NOW.secs() + 1));
+    let validator = validator(json!({"kind": "signed_cookie", "secrets": [SECRET]}));
+    Fixture {
+        rejected: vec![
+            cookie(&issue_signed_cookie(&ours, &payload(NOW.secs()))),
+            cookie(&issue_signed_cookie(&other, &payload(NOW.secs() + 1))),
+        ],
+        malformed: vec![cookie("hello"), cookie(&good.replace('.', "%2E")), cookie(&good[1..])],
+        ..Fixture::new(validator, cookie(&good))
+    }
+}
+
+fn claims() -> serde_json::Value {
+    json!({"sub": "ann", "iss": "https://idp", "aud": "cambio", "exp": NOW.secs() + 60})
+}
+
+async fn jwt() -> Fixture {
+    let table = json!({"kind": "jwt", "algorithms": ["HS256"], "issuer": "https://idp",
+        "audience": "cambio", "secret": SECRET});
+    let (key, header) = (SigningKey::hs256(SECRET), json!({"alg": "HS256"}));
+    let mut expired = claims();
+    expired["exp"] = json!(NOW.secs() - 30);
+    let good = key.sign(&header, &claims());
+    Fixture {
+        rejected: vec![
+            token(&key.sign(&header, &expired)),
+            token(&SigningKey::hs256("another").sign(&header, &claims())),
+        ],
+        malformed: vec![token("hello"), token("a.b.c"), token(&format!("{good}.x"))],
+        ..Fixture::new(validator(table), token(&good))
+    }
+}
+
+async fn jwt_by_url() -> Fixture {
+    let (key, other) = (SigningKey::es256(), SigningKey::es256());
+    let up = Upstream::start(Behaviour::json(json!({"keys": [key.jwk("k1")]}))).await;
+    let hang = Upstream::start(Behaviour::Hang).await;
+    let nonsense = Upstream::start(Behaviour::json(json!({"keys": "none"}))).await;
+    let by_url = |origin: &str| {
+        validator(json!({"kind": "jwt", "algorithms": ["ES256"], "issuer": "https://idp",
+            "audience": "cambio", "jwks_url": format!("{origin}/jwks"),
+            "jwks_fetch": {"read_timeout": "60s", "timeout": "60s"}}))
+    };
+    let header = json!({"alg": "ES256", "kid": "k1"});
+    let good = token(&key.sign(&header, &claims()));
+    Fixture {
+        rejected: vec![
+            token(&other.sign(&header, &claims())),
+            token(&key.sign(&json!({"alg": "ES256", "kid": "../k1"}), &claims())),
+        ],
+        malformed: vec![token("a.b.c")],
+        down: Some((by_url(&refusing_origin().await), good.clone())),
+        hanging: Some((by_url(&hang.origin), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((by_url(&nonsense.origin), good.clone())),
+        _alive: vec![Box::new(hang), Box::new(nonsense), Box::new(up.origin.clone())],
+        ..Fixture::new(by_url(&up.origin), good)
+    }
+    .keeping(up)
+}
+
+impl Fixture {
+    fn keeping(mut self, alive: impl Any) -> Self {
+        self._alive.push(Box::new(alive));
+        self
+    }
+}
+
+async fn session_token() -> Fixture {
+    let table = || json!({"kind": "session_token"});
+    let watcher = Watcher::default();
+    let tickets = Tickets::default();
+    let put = async |text: &str, change: fn(&mut cambio::session::Ticket)| {
+        let mut ticket = ticket();
+        change(&mut ticket);
+        tickets.put_ticket(ticket_digest(text), ticket).await.unwrap();
+    };
+    put("good-ticket", |_| {}).await;
+    put("of-other-tenant", |t| t.tenant = cambio::domain::TenantId::parse("x").unwrap()).await;
+    put("of-other-service", |t| t.service = cambio::domain::ServiceName::parse("x").unwrap()).await;
+    put("old-ticket", |t| t.expires_at = NOW).await;
+    let down = Tickets { down: true, ..Tickets::default() };
+    let hang = Tickets { hang: true, ..Tickets::default() };
+    let build = |tickets| build_with(table(), Arc::new(tickets), &watcher, true).unwrap();
+    let good = token("good-ticket");
+    let rejected = ["of-other-tenant", "of-other-service", "old-ticket", "unknown-ticket"];
+    Fixture {
+        rejected: rejected.map(token).to_vec(),
+        malformed: vec![token("short"), token("with spaces in it"), token(&"a".repeat(513))],
+        down: Some((build(down), good.clone())),
+        hanging: Some((build(hang), good.clone(), Duration::from_millis(20))),
+        ..Fixture::new(build(tickets), good)
+    }
+}
+
+/// An endpoint that knows one session and looks at the cookie, as a real one does.
+async fn http() -> Fixture {
+    let up = Upstream::start(Behaviour::json(json!({"sub": "ann"}))).await;
+    up.only_for("cookie: s=good-session", Behaviour::status(401, "", ""));
+    let hang = Upstream::start(Behaviour::Hang).await;
+    let nonsense = Upstream::start(Behaviour::Garbage).await;
+    let asking = |origin: &str| {
+        validator(json!({"kind": "http", "url": format!("{origin}/session"),
+            "send": {"cookie": {"name": "s"}}, "fields": {"subject": "sub"},
+            "read_timeout": "60s", "timeout": "60s"}))
+    };
+    let good = cookie("good-session");
+    Fixture {
+        rejected: vec![cookie("other-session")],
+        malformed: vec![cookie("good-session; admin=1"), cookie("a\r\nb"), cookie("zoë")],
+        down: Some((asking(&refusing_origin().await), good.clone())),
+        hanging: Some((asking(&hang.origin), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((asking(&nonsense.origin), good.clone())),
+        _alive: vec![Box::new(hang), Box::new(nonsense)],
+        ..Fixture::new(asking(&up.origin), good)
+    }
+    .keeping(up)
+}
+
+async fn users() -> Fixture {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let hash = cheap_hash("correct horse");
+    let list = json!({"users": [
+        {"username": "annabel", "password_hash": hash, "roles": ["USE_API"]},
+        {"username": "barbara", "password_hash": hash, "disabled": true},
+    ]});
+    std::fs::write(file.path(), list.to_string()).unwrap();
+    let validator = validator(json!({"kind": "users", "file": file.path()}));
+    let good = password("annabel", "correct horse");
+    Fixture {
+        rejected: vec![
+            password("annabel", "wrong password"),
+            password("barbara", "correct horse"),
+            password("nobody", "correct horse"),
+        ],
+        malformed: vec![password("", "correct horse"), password("annabel", "")],
+        // A deadline that has passed already, so that no machine is fast enough.
+        hanging: Some((validator.clone(), good.clone(), Duration::ZERO)),
+        ..Fixture::new(validator, good)
+    }
+    .keeping(file)
+}
+
+async fn scripted() -> Fixture {
+    let validator = validator(json!({"kind": "scripted", "answers": [
+        {"credential": "good-one", "subject": "ann", "roles": ["a"]},
+        {"credential": "expired", "subject": "ann", "expires_at": NOW.secs()},
+        {"credential": "number-1", "outcome": "rejected"},
+        {"credential": "malformed", "outcome": "malformed"},
+        {"credential": "down-now", "outcome": "unavailable", "retry_after": "5s"},
+        {"credential": "nonsense", "outcome": "upstream"},
+        {"credential": "hanging", "outcome": "hang"},
+    ]}));
+    Fixture {
+        rejected: vec![token("expired"), token("number-1"), cookie("anything")],
+        down: Some((validator.clone(), token("down-now"))),
+        hanging: Some((validator.clone(), token("hanging"), Duration::from_millis(20))),
+        nonsense: Some((validator.clone(), token("nonsense"))),
+        ..Fixture::new(validator, token("good-one"))
+    }
+}
+
+#[test]
+fn scripted_is_refused_in_production() {
+    let table = json!({"kind": "scripted", "answers": []});
+    assert!(try_build(table, &Watcher::default(), true).is_err());
+}

@@ -1,0 +1,50 @@
+//! What holds for a call whatever it does: dropped calls, readiness, the backend's name.
+
+use std::task::{Context, Waker};
+
+use super::*;
+
+on_every_backend![
+    a_dropped_begin_happened_or_did_not,
+    a_dropped_refresh_happened_or_did_not,
+    a_working_store_is_ready,
+];
+
+/// Lets a call start, and drops it where it first waits.
+fn start_and_drop<T>(call: impl Future<Output = T>) {
+    let mut call = Box::pin(call);
+    let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+}
+
+async fn a_dropped_begin_happened_or_did_not(b: &Backend) {
+    for n in 0..32u8 {
+        b.store.put_ticket(digest(n), ticket()).await.unwrap();
+        let name = format!("d{n}");
+        let new = claiming(sign_on(n.into(), &name), digest(n));
+        start_and_drop(b.store.begin(new, at(0)));
+        // Queued behind the dropped one.
+        b.store.check().await.unwrap();
+        let begun = b.store.session(&tenant("nagra"), id(n.into()), at(0)).await.unwrap().is_some();
+        let claimed = b.store.peek_ticket(digest(n), at(0)).await.unwrap().is_none();
+        let registered = b.device_names().await.contains(&name);
+        assert_eq!((claimed, registered), (begun, begun));
+    }
+}
+
+async fn a_dropped_refresh_happened_or_did_not(b: &Backend) {
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let mut generation = 1;
+    for _ in 0..32 {
+        start_and_drop(b.store.refresh(&token(&session, generation), next(0), at(0)));
+        // The client's retry: the same pair, whether the first call happened or not.
+        let retried = b.store.refresh(&token(&session, generation), next(0), at(0)).await;
+        assert!(retried.is_ok(), "{retried:?}");
+        generation += 1;
+        assert_eq!(b.find(&session, 0).await.unwrap().generation, generation);
+    }
+}
+
+async fn a_working_store_is_ready(b: &Backend) {
+    assert_eq!(b.store.check().await, Ok(()));
+    assert!(["memory", "sqlite"].contains(&b.store.kind()));
+}
