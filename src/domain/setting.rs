@@ -83,13 +83,23 @@ pub fn parse<T: DeserializeOwned>(
                 let key = keys.iter().fold(path.to_owned(), |p, k| join(&p, k));
                 let consequence = message.starts_with("missing field") && problems.len() > before;
                 if !consequence {
-                    problems.push(key, message);
+                    problems.push(key, unquoted(message));
                 }
                 if keys.is_empty() || !remove(&mut value, &keys) {
                     return None;
                 }
             }
         }
+    }
+}
+
+/// The message without what stood in the configuration: serde quotes a value of the wrong type,
+/// and that may be a secret in a place that is not made for one.
+fn unquoted(message: String) -> String {
+    let quotes = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) if quotes => format!("must be {expected}"),
+        _ => message,
     }
 }
 
@@ -336,7 +346,13 @@ mod tests {
     fn a_wrong_secret_is_not_quoted_in_the_problem() {
         let mut problems = Problems::default();
         let _ = parse::<Sample>(json!({"s": 12345678}), "x", &mut problems);
-        assert!(!problems.into_vec()[0].message.contains("12345678"));
+        let _ = parse::<Vec<SecretSource>>(json!("12345678"), "y", &mut problems);
+        let _ = parse::<Sample>(json!({"a": "12345678, expected x"}), "z", &mut problems);
+        let problems = problems.into_vec();
+        assert_eq!(problems.len(), 3);
+        for problem in problems {
+            assert!(!problem.message.contains("12345678"), "{problem}");
+        }
     }
 
     #[test]
