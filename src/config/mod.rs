@@ -4,6 +4,7 @@
 
 mod tenant;
 
+use std::fmt;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -39,11 +40,29 @@ pub struct Settings {
     /// `[geo]`.
     pub geo: GeoSettings,
     /// `[validators.<name>]`, read by `sso` when they are built.
-    pub validators: IndexMap<String, Value>,
+    pub validators: Tables,
     /// `[accounts.<name>]`, read by `account` when they are built.
-    pub accounts: IndexMap<String, Value>,
+    pub accounts: Tables,
     /// `[tenants.<id>]`.
     pub tenants: IndexMap<TenantId, TenantSettings>,
+}
+
+/// Tables that their part reads, by name. `Debug` shows the names only: secrets may stand in
+/// them as plain text.
+#[derive(Clone, Default)]
+pub struct Tables(IndexMap<String, Value>);
+
+impl Tables {
+    /// Each table and its name, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
 }
 
 /// What kind of place this is.
@@ -153,8 +172,8 @@ fn read(value: Value, problems: &mut Problems) -> Option<Settings> {
         store: store?,
         keys: keys?,
         geo: geo?,
-        validators,
-        accounts,
+        validators: Tables(validators),
+        accounts: Tables(accounts),
         tenants,
     })
 }
