@@ -17,7 +17,7 @@ pub fn exchange(
     cx: &ExchangeCx<'_>,
 ) -> Result<SiteClaims, ExchangeError> {
     let user = answerhub.tokens.verify(token, cx.now)?;
-    if !user.roles.iter().any(|role| *role == answerhub.required_role) {
+    if !user.roles.contains(&answerhub.required_role) {
         return Err(ExchangeError::Unauthenticated("user lacks the role for API use".into()));
     }
     Ok(user)

@@ -70,7 +70,7 @@ pub(super) enum Decision {
     Refuse(RefreshError),
 }
 
-/// Decides a refresh, in this order: is it this account's and device's live session, may
+/// Decides a refresh, in this order: is it this service's, account's and device's live session, may
 /// the device be used, which generation is it. `now` may be before `session.issued_at`
 /// (a stepped clock); that counts as inside the grace window.
 pub(super) fn refresh(
@@ -83,6 +83,7 @@ pub(super) fn refresh(
     let owner = &session.facts.account.id;
     if !alive(session.expires_at, now)
         || session.device != presented.device
+        || session.service != next.service
         || *owner != presented.account
         || next.account.as_ref().is_some_and(|account| account.id != *owner)
     {
