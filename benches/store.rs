@@ -227,6 +227,7 @@ fn presented(n: u64) -> PresentedRefresh {
 
 fn next_pair() -> NextPair {
     NextPair {
+        service: service(),
         expires_at: Timestamp::from_secs(START + 400_000),
         account: None,
         on_network: true,

@@ -378,7 +378,7 @@ pub enum BeginError {
 /// Why there is no new pair. Nothing was changed but by `Reused`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RefreshError {
-    /// No such live session: unknown, expired or ended, or another account's or device's.
+    /// No such live session: unknown, expired or ended, or another service's, account's or device's.
     #[error("session is not alive")]
     Gone,
     /// A superseded token was presented: the session has been ended.

@@ -84,6 +84,7 @@ pub(super) fn refresh(
     if !alive(session.expires_at, now)
         || session.service != next.service
         || session.device != presented.device
+        || session.service != next.service
         || *owner != presented.account
         || next.account.as_ref().is_some_and(|account| account.id != *owner)
     {

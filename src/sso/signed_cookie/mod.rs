@@ -139,15 +139,20 @@ impl SignedCookie {
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
         let encoded = value.strip_prefix(PREFIX).ok_or(malformed("unknown version"))?;
         let (payload, mac) = encoded.split_once('.').ok_or(malformed("it has no MAC"))?;
-        let mac = decode_mac(mac).ok_or(malformed("MAC is not base64url of 32 bytes"))?;
-        let payload =
-            URL_SAFE_NO_PAD.decode(payload).map_err(|_| malformed("payload is not base64url"))?;
-
-        let signed = &value.as_bytes()[..value.len() - MAC_LEN.0 - 1];
-        if !self.keys.iter().any(|key| hmac::verify(key, signed, &mac).is_ok()) {
-            return Err(ValidateError::Rejected("MAC does not verify"));
+        if !is_base64url(payload) || !is_base64url(mac) {
+            return Err(malformed("it is not base64url"));
         }
 
+        // A MAC that is cut short or altered is a wrong one, whatever it decodes to.
+        let wrong = ValidateError::Rejected("MAC does not verify");
+        let signed = &value.as_bytes()[..value.len() - mac.len() - 1];
+        let mac = decode_mac(mac).ok_or(wrong.clone())?;
+        if !self.keys.iter().any(|key| hmac::verify(key, signed, &mac).is_ok()) {
+            return Err(wrong);
+        }
+
+        let payload =
+            URL_SAFE_NO_PAD.decode(payload).map_err(|_| malformed("payload is not base64url"))?;
         let payload: Payload =
             serde_json::from_slice(&payload).map_err(|_| malformed("payload has a wrong shape"))?;
         if payload.exp <= now {
@@ -168,6 +173,11 @@ impl SignedCookie {
 
 fn malformed(rule: &'static str) -> ValidateError {
     ValidateError::Malformed(rule)
+}
+
+fn is_base64url(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    !text.is_empty() && text.bytes().all(allowed)
 }
 
 fn decode_mac(text: &str) -> Option<[u8; MAC_LEN.1]> {

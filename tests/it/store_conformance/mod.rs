@@ -182,6 +182,7 @@ fn token(session: &Session, generation: u32) -> PresentedRefresh {
 /// What a refresh at `now` seconds would make.
 fn next(now: i64) -> NextPair {
     NextPair {
+        service: service(),
         expires_at: at(now + IDLE),
         account: None,
         on_network: false,

@@ -19,6 +19,7 @@ on_every_backend![
     another_accounts_or_devices_token_is_gone_and_harmless,
     the_account_is_kept_or_replaced,
     another_account_cannot_take_a_session_over,
+    another_services_refresh_is_refused_and_ends_nothing,
     a_refresh_never_outlives_the_absolute_end,
     an_expired_or_ended_session_does_not_refresh,
     a_clock_that_goes_back_still_replays,
@@ -145,6 +146,15 @@ async fn the_account_is_kept_or_replaced(b: &Backend) {
 async fn another_account_cannot_take_a_session_over(b: &Backend) {
     let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
     let with = NextPair { account: Some(facts("1664").account), ..next(9) };
+    let refused = b.store.refresh(&token(&session, 1), with, at(9)).await;
+    assert_eq!(refused, Err(RefreshError::Gone));
+    assert_eq!(b.find(&session, 9).await, Some(session));
+}
+
+async fn another_services_refresh_is_refused_and_ends_nothing(b: &Backend) {
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let other = ServiceName::parse("Another Service").unwrap();
+    let with = NextPair { service: other, ..next(9) };
     let refused = b.store.refresh(&token(&session, 1), with, at(9)).await;
     assert_eq!(refused, Err(RefreshError::Gone));
     assert_eq!(b.find(&session, 9).await, Some(session));
