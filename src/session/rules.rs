@@ -82,7 +82,6 @@ pub(super) fn refresh(
 ) -> Decision {
     let owner = &session.facts.account.id;
     if !alive(session.expires_at, now)
-        || session.service != next.service
         || session.device != presented.device
         || session.service != next.service
         || *owner != presented.account

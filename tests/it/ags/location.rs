@@ -10,10 +10,10 @@ async fn only_allowed_countries_sign_on_and_a_block_burns_nothing() {
     let gateway = Fixture::with(SWISS).await;
     let ticket = gateway.ticket("1663").await;
     for country in ["US", "FR", "XX", "", "Switzerland", "C"] {
-        gateway.send(Call::sign_on(&ticket).from_country(country)).await.forbidden(20019);
+        gateway.send(Call::sign_on(&ticket).in_country(country)).await.forbidden(20019);
     }
     gateway.send(Call::sign_on(&ticket)).await.forbidden(20019);
-    gateway.send(Call::sign_on(&ticket).from_country("ch")).await.expect(201);
+    gateway.send(Call::sign_on(&ticket).in_country("ch")).await.expect(201);
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn an_unknown_country_may_be_allowed() {
         Fixture::with("tenants.nagra.ags.location = { deny = [\"US\"], unknown = \"allow\" }")
             .await;
     let ticket = gateway.ticket("1663").await;
-    gateway.send(Call::sign_on(&ticket).from_country("US")).await.forbidden(20019);
+    gateway.send(Call::sign_on(&ticket).in_country("US")).await.forbidden(20019);
     gateway.send(Call::sign_on(&ticket)).await.expect(201);
 }
 
@@ -46,8 +46,8 @@ async fn an_exempt_account_signs_on_from_anywhere() {
     );
     let gateway = Fixture::in_dir(dir, &overlay).await;
     let (exempt, other) = (gateway.ticket("1663").await, gateway.ticket("1").await);
-    gateway.send(Call::sign_on(&other).from_country("US")).await.forbidden(20019);
-    let body = gateway.send(Call::sign_on(&exempt).from_country("US")).await.expect(201);
+    gateway.send(Call::sign_on(&other).in_country("US")).await.forbidden(20019);
+    let body = gateway.send(Call::sign_on(&exempt).in_country("US")).await.expect(201);
     assert_eq!(claims_of(body["access_token"].as_str().unwrap())["geoBlockExempt"], true);
 }
 

@@ -1,6 +1,6 @@
 //! B.3 and B.7: a session token in, an access and a refresh token out.
 
-use crate::support::{Call, Fixture, NOW, claims_of, header_of, parameters, sign_on_body};
+use crate::support::{Call, Fixture, HASTY, NOW, claims_of, header_of, parameters, sign_on_body};
 use serde_json::{Value, json};
 
 fn names(claims: &Value) -> Vec<&str> {
@@ -138,11 +138,17 @@ async fn one_answer_for_every_credential_that_proves_nobody() {
 #[tokio::test]
 async fn a_validator_that_cannot_find_out_is_503_and_one_that_speaks_nonsense_502() {
     let gateway = Fixture::new().await;
-    for (credential, status) in [("idp-down", 503), ("idp-hangs", 503), ("idp-nonsense", 502)] {
+    for (credential, status) in [("idp-down", 503), ("idp-nonsense", 502)] {
         gateway.send(Call::idp_sign_on(credential)).await.problem(status);
     }
     let busy = gateway.send(Call::idp_sign_on("idp-busy")).await;
     assert_eq!(busy.header("retry-after"), Some("17"));
+}
+
+#[tokio::test]
+async fn a_validator_that_hangs_is_given_up_on() {
+    let gateway = Fixture::with(HASTY).await;
+    gateway.send(Call::idp_sign_on("idp-hangs")).await.problem(503);
 }
 
 #[tokio::test]

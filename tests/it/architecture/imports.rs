@@ -78,10 +78,10 @@ fn expand(code: &str, prefix: &str, paths: &mut Vec<String>) -> usize {
         }
     }
     let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}::{name}") };
-    if let Some(rest) = code[name_len..].strip_prefix("::") {
-        if rest.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '{') {
-            return name_len + 2 + expand(rest, &path, paths);
-        }
+    if let Some(rest) = code[name_len..].strip_prefix("::")
+        && rest.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '{')
+    {
+        return name_len + 2 + expand(rest, &path, paths);
     }
     let path = path.trim_end_matches("::self").to_owned();
     paths.push(path);

@@ -73,7 +73,7 @@ impl Call {
     }
 
     /// Comes through a trusted proxy, which says the client's country.
-    pub(crate) fn from_country(self, country: &str) -> Self {
+    pub(crate) fn in_country(self, country: &str) -> Self {
         self.from([10, 0, 0, 1]).with("x-country", country)
     }
 

@@ -11,6 +11,9 @@ pub(crate) const AGS_SECRET: &str = "ags-secret-ags-secret-ags-secret-ags-secret
 /// The head-end's (`kid` head-end-1).
 pub(crate) const OPERATOR_SECRET: &str = "head-end-secret-head-end-secret-head-end";
 
+/// Gives up soon, for tests in which somebody never answers.
+pub(crate) const HASTY: &str = "server.limits.request_timeout = \"250ms\"";
+
 /// Three tenants: `community` speaks AnswerHub, `nagra` and `rival` AGS with the same keys,
 /// so that nothing but the tenant tells their tokens apart.
 pub(crate) const BASE: &str = r#"
@@ -21,7 +24,6 @@ geo.country_header = "x-country"
 [server]
 default_tenant = "community"
 trusted_proxies = ["10.0.0.0/8"]
-limits.request_timeout = "250ms"
 
 [validators.portal]
 kind = "signed_cookie"

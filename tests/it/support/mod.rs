@@ -25,7 +25,9 @@ use tower::ServiceExt;
 pub(crate) use ags::{AGS_SERVICE, OPERATOR_TENANT, parameters, sign_on_body};
 pub(crate) use answer::Answer;
 pub(crate) use call::Call;
-pub(crate) use configuration::{AGS_SECRET, BASE, OPERATOR_SECRET, PORTAL_SECRET, SITE_SECRET};
+pub(crate) use configuration::{
+    AGS_SECRET, BASE, HASTY, OPERATOR_SECRET, PORTAL_SECRET, SITE_SECRET,
+};
 pub(crate) use credentials::{claims_of, cookie, header_of, operator_token, payload, signed_jwt};
 
 /// When every test begins, in seconds since the epoch.
