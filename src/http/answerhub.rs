@@ -55,7 +55,7 @@ async fn exchange_token(
     let gateway = gateway.load();
     let (parts, request_body) = request.into_parts();
     let headers = &parts.headers;
-    let tenant = site_tenant(&gateway, headers, info)?;
+    let tenant = site_tenant(&gateway, headers, &parts.uri, peer, info)?;
     let answerhub = answerhub(&tenant)?;
     let named = named_service(&tenant, headers, info)?;
     let cx = exchange_cx(&gateway, headers, peer, info, false);
@@ -144,7 +144,7 @@ fn current_user(
 ) -> Result<Response, HttpError> {
     let gateway = gateway.load();
     let headers = request.headers();
-    let tenant = site_tenant(&gateway, headers, info)?;
+    let tenant = site_tenant(&gateway, headers, request.uri(), peer, info)?;
     let answerhub = answerhub(&tenant)?;
     let cx = exchange_cx(&gateway, headers, peer, info, false);
 

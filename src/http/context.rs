@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 
 use super::error::{ErrorCode, HttpError};
 use super::gateway::Gateway;
@@ -51,11 +51,13 @@ fn unknown_tenant() -> HttpError {
 pub(super) fn site_tenant(
     gateway: &Gateway,
     headers: &HeaderMap,
+    uri: &Uri,
+    peer: Peer,
     info: &Info,
 ) -> Result<Arc<Tenant>, HttpError> {
     let tenant = match named_tenant(gateway, headers)? {
         Some(tenant) => tenant,
-        None => by_host(gateway, headers)
+        None => by_host(gateway, headers, uri, peer)
             .or(gateway.default_tenant.as_ref())
             .or_else(|| gateway.only_tenant())
             .cloned()
@@ -83,11 +85,21 @@ fn missing_tenant() -> HttpError {
     HttpError::bad_request(format!("header {TENANT} is missing"))
 }
 
-fn by_host<'g>(gateway: &'g Gateway, headers: &HeaderMap) -> Option<&'g Arc<Tenant>> {
+/// The host that the client asked for: as a trusted proxy says, else as HTTP/2 or HTTP/1.1 say.
+fn by_host<'g>(
+    gateway: &'g Gateway,
+    headers: &HeaderMap,
+    uri: &Uri,
+    peer: Peer,
+) -> Option<&'g Arc<Tenant>> {
     if gateway.hosts.is_empty() {
         return None;
     }
-    let host = headers.get(http::header::HOST)?.to_str().ok()?;
+    let forwarded = gateway.network.forwarded_host(headers, peer);
+    let host = match forwarded.or_else(|| uri.authority().map(|a| a.as_str())) {
+        Some(host) => host,
+        None => headers.get(http::header::HOST)?.to_str().ok()?,
+    };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
@@ -125,10 +137,12 @@ pub(super) fn exchange_cx<'a>(
     info: &Info,
     want_country: bool,
 ) -> ExchangeCx<'a> {
+    let client = gateway.network.client(headers, peer, want_country);
+    let _ = info.client.set(client.ip);
     ExchangeCx {
         now: gateway.clock.now(),
         deadline: info.started + gateway.deadline,
-        client: gateway.network.client(headers, peer, want_country),
+        client,
         random: &*gateway.random,
     }
 }

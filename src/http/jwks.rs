@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::response::Response;
 use http::{HeaderValue, header};
 
 use super::context::site_tenant;
 use super::error::{ErrorCode, HttpError};
 use super::gateway::SharedGateway;
-use super::request::Info;
+use super::request::{Info, Peer};
 use super::respond::respond;
 use crate::domain::TenantId;
 use crate::exchange::tenant::Tenant;
@@ -22,10 +22,12 @@ const MAX_AGE: &str = "public, max-age=300";
 /// By header, host or default.
 pub(super) async fn jwks(
     State(gateway): State<SharedGateway>,
+    Extension(peer): Extension<Peer>,
     info: Info,
     request: Request,
 ) -> Response {
-    let tenant = site_tenant(&gateway.load(), request.headers(), &info);
+    let (headers, uri) = (request.headers(), request.uri());
+    let tenant = site_tenant(&gateway.load(), headers, uri, peer, &info);
     respond(&info, tenant.map(|t| document(&t)))
 }
 

@@ -35,14 +35,11 @@ impl NetworkRules {
         ClientNetwork { ip, country }
     }
 
-    /// Whether the client's own connection is TLS, as far as it can be known.
-    #[must_use]
-    pub fn is_https(&self, headers: &HeaderMap, peer: Peer) -> bool {
-        peer.tls
-            || (self.trusts(peer.ip)
-                && headers
-                    .get("x-forwarded-proto")
-                    .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https")))
+    /// The host that the client asked a trusted proxy for.
+    pub(super) fn forwarded_host<'h>(&self, headers: &'h HeaderMap, peer: Peer) -> Option<&'h str> {
+        let mut said = headers.get_all("x-forwarded-host").iter();
+        let (Some(host), None) = (said.next(), said.next()) else { return None };
+        host.to_str().ok().filter(|_| self.trusts(peer.ip))
     }
 
     fn trusts(&self, ip: IpAddr) -> bool {

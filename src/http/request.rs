@@ -26,6 +26,8 @@ pub struct RequestInfo {
     pub correlation_id: CorrelationId,
     /// When its head had been read.
     pub started: Instant,
+    /// The client's address, once resolved: behind trusted proxies, not the peer's.
+    pub client: OnceLock<IpAddr>,
     /// The tenant, once resolved.
     pub tenant: OnceLock<TenantId>,
     /// The authentication service, once resolved.

@@ -71,6 +71,7 @@ struct Line {
 impl Line {
     fn write(&self, status: u16) {
         let Some(info) = &self.info else { return };
+        let client = info.client.get().copied().or(self.peer.map(|p| p.ip));
         let micros = u64::try_from(info.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "cambio::access",
@@ -78,7 +79,8 @@ impl Line {
             http.path = bounded(self.uri.path()),
             http.status = status,
             duration.us = micros,
-            client.peer = self.peer.map(|p| tracing::field::display(p.ip)),
+            client.ip = client.map(tracing::field::display),
+            client.tls = self.peer.map(|p| p.tls),
             tenant.id = info.tenant.get().map(|t| t.as_str()),
             service.name = info.service.get().map(|s| s.as_str()),
             error = info.cause.get().map(String::as_str) },

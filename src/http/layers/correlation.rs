@@ -65,6 +65,7 @@ where
         let info = Info(Arc::new(RequestInfo {
             correlation_id,
             started: Instant::now(),
+            client: OnceLock::new(),
             tenant: OnceLock::new(),
             service: OnceLock::new(),
             cause: OnceLock::new(),
