@@ -2,5 +2,6 @@
 //! named after what it shows.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "fixtures fail loudly")]
 
+mod e2e;
 mod golden;
 mod token;
