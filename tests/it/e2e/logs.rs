@@ -62,7 +62,7 @@ async fn every_line_is_json_with_a_correlation_id_and_no_credential() {
 
         let lines = log_lines(&ended.stderr);
         let requests: Vec<_> = lines.iter().filter(|l| l["target"] == "cambio::access").collect();
-        assert_eq!(requests.len(), 15, "{}", ended.stderr);
+        assert_eq!(requests.len(), 16, "{}", ended.stderr);
         for line in &requests {
             let id = line["correlation.id"].as_str().unwrap();
             assert!(!id.is_empty(), "{line}");
