@@ -40,7 +40,7 @@ impl LogSettings {
     /// take a misspelt one for the only target to be logged.
     pub fn check(&self, problems: &mut Problems) {
         let words = self.level.split(',').filter(|part| !part.contains('='));
-        for word in words.filter(|word| word.parse::<LevelFilter>().is_err()) {
+        for word in words.filter(|word| word.is_empty() || word.parse::<LevelFilter>().is_err()) {
             let rule = "is no level (off, error, warn, info, debug, trace)";
             problems.push("log.level", format!("{word:?} {rule}"));
         }
