@@ -6,6 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use tempfile::TempDir;
+
 use super::eventually;
 
 /// Environment variables for one process.
@@ -16,6 +18,8 @@ pub(super) struct Process {
     child: Child,
     stdout: Captured,
     stderr: Captured,
+    /// Where it puts temporary files, so that killing it leaves nothing behind.
+    _temporary: TempDir,
 }
 
 /// What a process had to say when it had ended.
@@ -41,6 +45,8 @@ impl Process {
                 command.env_remove(name);
             }
         }
+        let temporary = tempfile::tempdir().unwrap();
+        command.env("TMPDIR", temporary.path());
         command.args(args).envs(env.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -48,7 +54,7 @@ impl Process {
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         let stdout = Captured::new(child.stdout.take().unwrap());
         let stderr = Captured::new(child.stderr.take().unwrap());
-        Self { child, stdout, stderr }
+        Self { child, stdout, stderr, _temporary: temporary }
     }
 
     /// Runs it to its end.
