@@ -2,6 +2,7 @@
 //! named after what it shows; `*_fixtures` and `fake_*` hold no tests.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "fixtures fail loudly")]
 
+mod e2e;
 mod fake_upstream;
 mod golden;
 mod sso_contract;
