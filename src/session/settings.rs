@@ -38,7 +38,7 @@ struct MemorySettings {
 pub(super) struct SqliteSettings {
     /// The database file. Its directory must exist and be writable.
     pub(super) path: PathBuf,
-    /// Memory for cached pages, in bytes: half for the writer, half for the readers.
+    /// Memory for cached pages, in bytes: three quarters for the writer, one for the readers.
     #[serde(default = "default_cache_size")]
     pub(super) cache_size: u64,
     /// The most writes that are committed together.
