@@ -1,7 +1,8 @@
 //! Throughput of a session store: tickets, sign-ons that claim one and register a device,
 //! refreshes and reads, before and after a number of live sessions has been put in. Run by
 //! hand: `taskset -c 0 cargo run --release --example store -- [sqlite DIR | memory] [LIVE]`;
-//! one core then holds the callers and the writer, as in a small container.
+//! one core then holds the callers and the writer, as in a small container. With SEQUENTIAL
+//! set in the environment, session numbers ascend in their high bits.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on has nothing to say")]
 

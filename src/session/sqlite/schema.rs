@@ -14,9 +14,9 @@ use rusqlite::{Connection, OpenFlags};
 /// Says in the file's header that it is ours ("Cmbo").
 const APPLICATION_ID: i32 = 0x436d_626f;
 
-/// Bytes a page. A sign-on writes a row to a random page of `devices` and of `tickets`;
-/// small pages mean less to write, checksum and sync for each (measured: see
-/// `benches/store.rs`). Rows still fit without overflow pages.
+/// Bytes a page. A sign-on changes a random page of `devices` and of `tickets`, and each
+/// changed page goes through the log whole: small pages mean less to write and to sync. A
+/// row of up to about 480 bytes fits without an overflow page, which most do.
 const PAGE_SIZE: u32 = 2048;
 
 /// The write-ahead log keeps its space up to here when it starts again, in bytes, so that a
