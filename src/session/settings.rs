@@ -40,7 +40,7 @@ pub(super) struct SqliteSettings {
     /// and not among the configuration's, where it would be a key that `memory` does not know.)
     #[serde(default = "default_path")]
     pub(super) path: PathBuf,
-    /// Memory for cached pages, in bytes: half for the writer, half for the readers.
+    /// Memory for cached pages, in bytes: three quarters for the writer, one for the readers.
     #[serde(default = "default_cache_size")]
     pub(super) cache_size: u64,
     /// The most writes that are committed together.
