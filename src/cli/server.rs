@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -12,7 +13,7 @@ use super::fail;
 use crate::app::App;
 use crate::config::{self, Settings, Sources};
 use crate::domain::setting::Problem;
-use crate::serve::{self, Ended, Serve, Stage, TlsKeys, admin};
+use crate::serve::{self, Ended, Serve, Signals, Stage, TlsKeys, admin};
 
 /// How often watched files are looked at.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
@@ -39,15 +40,15 @@ pub(super) async fn run(
     let app = Arc::new(app);
     let (stage, stages) = watch::channel(Stage::Running);
     let prepared = prepare(&app, &settings, &stages);
-    let (serve, addresses) = match prepared {
+    let (serve, addresses, signals, hangups) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return fail(error),
     };
     tokio::spawn(watch_files(Arc::clone(&app)));
     tokio::spawn(sweep(Arc::clone(&app)));
-    tokio::spawn(reload(Arc::clone(&app), sources));
+    tokio::spawn(reload(Arc::clone(&app), sources, hangups));
     let leave_for = settings.server.limits.drain_delay.0;
-    tokio::spawn(async move { serve::stages(&stage, leave_for).await });
+    tokio::spawn(async move { serve::stages(signals, &stage, leave_for).await });
 
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -75,7 +76,11 @@ fn prepare(
     app: &App,
     settings: &Settings,
     stages: &watch::Receiver<Stage>,
-) -> Result<(Serve, Addresses), String> {
+) -> Result<(Serve, Addresses, Signals, Signal), String> {
+    // Before anybody can know that there is something to stop.
+    let signals = Signals::listen()?;
+    let hangups =
+        signal(SignalKind::hangup()).map_err(|e| format!("cannot listen for sighup: {e}"))?;
     let tls = settings.server.tls.as_ref();
     let tls = tls
         .map(|tls| TlsKeys::open(tls, &app.world().watcher))
@@ -88,7 +93,8 @@ fn prepare(
     let health = admin::Health { store: Arc::clone(app.store()), stage: stages.clone() };
     tokio::spawn(admin::run(admin_listener, health));
     let limits = settings.server.limits.clone();
-    Ok((Serve { listener, service: app.service(settings), tls, limits }, addresses))
+    let serve = Serve { listener, service: app.service(settings), tls, limits };
+    Ok((serve, addresses, signals, hangups))
 }
 
 async fn watch_files(app: Arc<App>) {
@@ -115,9 +121,7 @@ async fn sweep(app: Arc<App>) {
 }
 
 /// SIGHUP reads the configuration again.
-async fn reload(app: Arc<App>, sources: Sources) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+async fn reload(app: Arc<App>, sources: Sources, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
         let outcome = match config::load(&sources) {
             Ok(settings) => app.reload(&settings).await,

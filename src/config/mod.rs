@@ -147,7 +147,7 @@ fn read(value: Value, problems: &mut Problems) -> Option<Settings> {
     let server: Option<ServerSettings> = setting::parse(section("server"), "server", problems);
     let admin = setting::parse(section("admin"), "admin", problems);
     let log: Option<LogSettings> = setting::parse(section("log"), "log", problems);
-    let store = store_settings::parse(store_of(section("store")), "store", problems);
+    let store = store_settings::parse(section("store"), "store", problems);
     let keys = setting::parse(section("keys"), "keys", problems);
     let geo = setting::parse(section("geo"), "geo", problems);
     let validators = tables(section("validators"), "validators", problems);
@@ -176,19 +176,6 @@ fn read(value: Value, problems: &mut Problems) -> Option<Settings> {
         accounts: Tables(accounts),
         tenants,
     })
-}
-
-/// The `[store]` table without what only the default kind of store has: defaults are merged
-/// key by key, and another kind would be refused for a key that nobody wrote.
-fn store_of(mut store: Value) -> Value {
-    let defaults = toml::from_str::<Value>(DEFAULTS).unwrap_or_default();
-    let (Value::Object(table), Value::Object(default)) = (&mut store, &defaults["store"]) else {
-        return store;
-    };
-    if table.get("kind") != default.get("kind") {
-        table.retain(|key, value| key == "kind" || default.get(key) != Some(&*value));
-    }
-    store
 }
 
 fn tables(value: Value, path: &str, problems: &mut Problems) -> IndexMap<String, Value> {

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tower::Service;
 
+use super::opening::Opening;
 use super::settings::LimitSettings;
 use super::tls::TlsKeys;
 use crate::http::{GatewayService, Peer};
@@ -30,6 +31,7 @@ pub(super) struct Server {
     service: GatewayService,
     tls: Option<Arc<TlsKeys>>,
     handshake_timeout: Duration,
+    head_timeout: Duration,
     http: Builder<TokioExecutor>,
 }
 
@@ -50,7 +52,13 @@ impl Server {
             .keep_alive_timeout(PING_TIMEOUT)
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(u32::try_from(limits.max_head).unwrap_or(u32::MAX));
-        Self { service, tls, handshake_timeout: limits.handshake_timeout.0, http }
+        Self {
+            service,
+            tls,
+            handshake_timeout: limits.handshake_timeout.0,
+            head_timeout: limits.head_timeout.0,
+            http,
+        }
     }
 
     /// Serves the connection to its end; `watcher` ends it early, between requests.
@@ -79,7 +87,8 @@ impl Server {
             // The layers are always ready: they shed instead of waiting.
             service.clone().call(request)
         });
-        let connection = self.http.serve_connection(TokioIo::new(stream), answer).into_owned();
+        let stream = TokioIo::new(Opening::new(stream, self.head_timeout));
+        let connection = self.http.serve_connection(stream, answer).into_owned();
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, client.peer = %peer.ip, "connection ended early");
         }

@@ -4,6 +4,7 @@
 pub mod admin;
 mod connection;
 mod listener;
+mod opening;
 mod settings;
 mod tls;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
 pub use listener::bind;
@@ -84,30 +86,41 @@ impl Serve {
     }
 }
 
-/// Turns signals into stages: the first SIGTERM or SIGINT starts the end, the second stops.
-/// `leave_for` is how long readiness is false before the listener closes.
-pub async fn stages(stage: &watch::Sender<Stage>, leave_for: Duration) {
-    signal().await;
+/// SIGTERM and SIGINT, from when this is made: before, they end the process at once.
+#[derive(Debug)]
+pub struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    /// Listens for them.
+    ///
+    /// # Errors
+    /// A text, when the system does not allow it.
+    pub fn listen() -> Result<Self, String> {
+        let listen = |kind| signal(kind).map_err(|e| format!("cannot listen for signals: {e}"));
+        Ok(Self { term: listen(SignalKind::terminate())?, int: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+/// Turns signals into stages: the first starts the end, the second stops. `leave_for` is how
+/// long readiness is false before the listener closes.
+pub async fn stages(mut signals: Signals, stage: &watch::Sender<Stage>, leave_for: Duration) {
+    signals.next().await;
     tracing::info!("shutting down, a second signal stops at once");
     stage.send_replace(Stage::Leaving);
     tokio::select! {
         () = tokio::time::sleep(leave_for) => { stage.send_replace(Stage::Draining); }
-        () = signal() => { stage.send_replace(Stage::Stopped); return; }
+        () = signals.next() => { stage.send_replace(Stage::Stopped); return; }
     }
-    signal().await;
+    signals.next().await;
     stage.send_replace(Stage::Stopped);
-}
-
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("cannot listen for signals");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
 }

@@ -42,7 +42,8 @@ pub struct SessionId {
     /// The absolute end of the sign-on (`fixed_exp`).
     pub ends_at: Timestamp,
     /// A random number below [`SessionId::NUMBER_LIMIT`], unique among the tenant's
-    /// sessions with the same end.
+    /// sessions with the same end. A backend stores sessions in this order, so numbers
+    /// that ascend in their high bits make sign-ons of the same second cheaper.
     pub number: u64,
 }
 

@@ -114,3 +114,76 @@ pub(super) fn refresh(
     }
     Decision::End(RefreshError::Reused)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::account::Account;
+    use crate::domain::{AccountId, ServiceName, TenantId};
+    use crate::session::{Facts, SessionId};
+
+    const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    fn session(generation: u32) -> Session {
+        let account = Account::new(AccountId::parse("1663").unwrap(), "1663".to_owned());
+        Session {
+            id: SessionId { ends_at: NOW.plus(Duration::from_secs(1000)), number: 1 },
+            tenant: TenantId::parse("nagra").unwrap(),
+            service: ServiceName::parse("s").unwrap(),
+            device: DeviceId::parse("d").unwrap(),
+            device_class: None,
+            generation,
+            issued_at: NOW,
+            expires_at: NOW.plus(Duration::from_secs(1000)),
+            facts: Facts { account, on_network: false, authenticated_at: NOW },
+        }
+    }
+
+    fn presented(session: &Session, generation: u32) -> PresentedRefresh {
+        PresentedRefresh {
+            tenant: session.tenant.clone(),
+            id: session.id,
+            generation,
+            account: session.facts.account.id.clone(),
+            device: session.device.clone(),
+        }
+    }
+
+    fn next() -> NextPair {
+        let grace = Duration::from_secs(30);
+        NextPair { expires_at: Timestamp::MAX, account: None, on_network: false, grace }
+    }
+
+    fn decide(stored: u32, token: u32) -> Decision {
+        let session = session(stored);
+        let presented = presented(&session, token);
+        refresh(session, Some(DeviceState::Active), &presented, next(), NOW)
+    }
+
+    #[test]
+    fn the_last_generation_is_the_last() {
+        let almost = decide(LAST_GENERATION - 1, LAST_GENERATION - 1);
+        assert!(matches!(almost, Decision::Rotate(s) if s.generation == LAST_GENERATION));
+        let last = decide(LAST_GENERATION, LAST_GENERATION);
+        assert_eq!(last, Decision::End(RefreshError::Exhausted));
+        let retry = decide(LAST_GENERATION, LAST_GENERATION - 1);
+        assert!(matches!(retry, Decision::Replay(_)));
+    }
+
+    #[test]
+    fn generations_at_the_ends_of_their_range_do_not_overflow() {
+        assert_eq!(decide(1, 0), Decision::End(RefreshError::Reused));
+        assert_eq!(decide(1, u32::MAX), Decision::End(RefreshError::Reused));
+        assert_eq!(decide(0, u32::MAX), Decision::End(RefreshError::Reused));
+    }
+
+    #[test]
+    fn a_session_without_its_device_does_not_refresh() {
+        let session = session(1);
+        let presented = presented(&session, 1);
+        let decision = refresh(session, None, &presented, next(), NOW);
+        assert_eq!(decision, Decision::Refuse(RefreshError::DeviceDeleted));
+    }
+}

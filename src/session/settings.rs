@@ -36,9 +36,11 @@ struct MemorySettings {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SqliteSettings {
-    /// The database file. Its directory must exist and be writable.
+    /// The database file. Its directory must exist and be writable. (The default stands here
+    /// and not among the configuration's, where it would be a key that `memory` does not know.)
+    #[serde(default = "default_path")]
     pub(super) path: PathBuf,
-    /// Memory for cached pages, in bytes: half for the writer, half for the readers.
+    /// Memory for cached pages, in bytes: three quarters for the writer, one for the readers.
     #[serde(default = "default_cache_size")]
     pub(super) cache_size: u64,
     /// The most writes that are committed together.
@@ -113,6 +115,10 @@ impl Default for MemorySettings {
     }
 }
 
+fn default_path() -> PathBuf {
+    "/var/lib/cambio/cambio.db".into()
+}
+
 fn default_cache_size() -> u64 {
     16 * 1024 * 1024
 }
@@ -143,14 +149,13 @@ mod tests {
     #[test]
     fn defaults_are_enough() {
         assert!(problems_of(json!({"kind": "memory"})).is_empty());
-        assert!(problems_of(json!({"kind": "sqlite", "path": "cambio.db"})).is_empty());
+        assert!(problems_of(json!({"kind": "sqlite"})).is_empty());
     }
 
     #[test]
     fn every_problem_is_named_by_its_key() {
         assert_eq!(problems_of(json!({})), ["store.kind"]);
         assert_eq!(problems_of(json!({"kind": "redis"})), ["store.kind"]);
-        assert_eq!(problems_of(json!({"kind": "sqlite"})), ["store"]);
         assert_eq!(problems_of(json!({"kind": "memory", "path": "x"})), ["store.path"]);
         assert_eq!(problems_of(json!({"kind": "memory", "capacity": 0})), ["store.capacity"]);
         let all = json!({"kind": "sqlite", "path": "", "cache_size": 1, "max_batch": 0,

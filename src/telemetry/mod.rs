@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 use tracing_subscriber::Layer as _;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 
 pub use sink::Sink;
@@ -36,8 +36,14 @@ pub enum LogFormat {
 }
 
 impl LogSettings {
-    /// Notes a level that cannot be understood.
+    /// Notes a level that cannot be understood. A word alone must be a level: the filter would
+    /// take a misspelt one for the only target to be logged.
     pub fn check(&self, problems: &mut Problems) {
+        let words = self.level.split(',').filter(|part| !part.contains('='));
+        for word in words.filter(|word| word.is_empty() || word.parse::<LevelFilter>().is_err()) {
+            let rule = "is no level (off, error, warn, info, debug, trace)";
+            problems.push("log.level", format!("{word:?} {rule}"));
+        }
         problems.ok("log.level", Targets::from_str(&self.level));
     }
 }
@@ -69,4 +75,24 @@ pub fn install(settings: &LogSettings) -> Sink {
         }));
     }
     sink
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_level_is_a_problem() {
+        let bad = |level: &str| {
+            let mut problems = Problems::default();
+            LogSettings { level: level.to_owned(), format: LogFormat::Json }.check(&mut problems);
+            !problems.is_empty()
+        };
+        for level in ["info", "warn,cambio=debug", "OFF", "info,cambio::access=off"] {
+            assert!(!bad(level), "{level}");
+        }
+        for level in ["inof", "", "info,cambio::access", "cambio=loud", "info,,"] {
+            assert!(bad(level), "{level}");
+        }
+    }
 }

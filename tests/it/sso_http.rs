@@ -71,6 +71,18 @@ async fn only_a_clear_no_is_a_rejection() {
 }
 
 #[tokio::test]
+async fn an_empty_answer_is_a_rejection_only_where_that_is_set() {
+    for body in ["null", "{}"] {
+        for (empty_is_rejected, want) in [(true, "rejected"), (false, "upstream")] {
+            let up = Upstream::start(Behaviour::json(body)).await;
+            let table = with(table(&up.origin), json!({"empty_is_rejected": empty_is_rejected}));
+            let verdict = validator(table).validate(&cookie("abc"), &cx()).await;
+            assert_eq!(name(&verdict), want, "{body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_outage_is_never_a_verdict() {
     for behaviour in [
         Behaviour::Hang,

@@ -53,8 +53,9 @@ impl DataDir {
         let dir = serde_json::Value::from(self.path.to_string_lossy()).to_string();
         let dir = dir.trim_matches('"');
         let mut text = template.replace("@DATA_DIR@", dir).replace("@LISTEN@", &listen.to_string());
+        text.push_str(&format!("\n[store]\nkind = \"{store}\"\n"));
         if store == "sqlite" {
-            text.push_str(&format!("\n[store]\nkind = \"sqlite\"\npath = \"{dir}/cambio.db\"\n"));
+            text.push_str(&format!("path = \"{dir}/cambio.db\"\n"));
         }
         text
     }

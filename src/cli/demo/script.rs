@@ -64,7 +64,7 @@ pub(super) fn text(
         &[&without],
         None,
     );
-    let wrong = format!("Cookie: {}={}x", c.cookie_name, c.cookie);
+    let wrong = format!("Cookie: {}={}", c.cookie_name, forged(&c.cookie));
     step.post(
         "a cookie that proves nobody",
         401,
@@ -167,6 +167,13 @@ fn header_options(headers: &[&str]) -> String {
 
 fn parameter(name: &str, value: &str, more: &str) -> String {
     format!(r#"{{"parameters":[{{"name":"{name}","value":"{value}"}}]{more}}}"#)
+}
+
+/// Well-formed, with a signature that does not fit: its first character is another one.
+fn forged(cookie: &str) -> String {
+    let (signed, mac) = cookie.rsplit_once('.').unwrap_or((cookie, ""));
+    let first = if mac.starts_with('A') { 'B' } else { 'A' };
+    format!("{signed}.{first}{}", mac.get(1..).unwrap_or_default())
 }
 
 /// In single quotes, as shells read them.

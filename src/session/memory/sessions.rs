@@ -22,7 +22,10 @@ impl SessionStore for MemoryStore {
         if state.sessions.len() >= self.capacity {
             sweep::front(&mut state, sweep::WHEN_FULL, now);
         }
-        if state.sessions.len() >= self.capacity || state.devices.len() >= self.capacity {
+        let registers = matches!(new.device, DeviceRequest::Register { .. });
+        if state.sessions.len() >= self.capacity
+            || (registers && state.devices.len() >= self.capacity)
+        {
             return Err(self.full().into());
         }
 

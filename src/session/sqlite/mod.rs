@@ -4,6 +4,7 @@
 //! stands with its noun.
 
 mod begin;
+mod checkpoint;
 mod devices;
 mod keys;
 mod readers;
@@ -45,11 +46,12 @@ impl SqliteStore {
         let path = &settings.path;
         let fail = |e: String| StoreError(format!("cannot open {}: {e}", path.display()));
         schema::create_file(path).map_err(fail)?;
-        let writing = schema::open_writer(path, settings.cache_size / 2).map_err(fail)?;
-        let readers = Readers::open(path, settings.readers, settings.cache_size / 2)
+        let writing = schema::open_writer(path, settings.cache_size / 4 * 3).map_err(fail)?;
+        let readers = Readers::open(path, settings.readers, settings.cache_size / 4)
             .map_err(|e| fail(e.to_string()))?;
-        let writer =
-            Writer::start(writing, settings.queue, settings.max_batch).map_err(|e| fail(e.0))?;
+        let copying = schema::open_checkpointer(path).map_err(|e| fail(e.to_string()))?;
+        let writer = Writer::start(writing, copying, settings.queue, settings.max_batch)
+            .map_err(|e| fail(e.0))?;
         Ok(Self { path: path.clone(), readers: Arc::new(readers), writer, swept: Mutex::default() })
     }
 }

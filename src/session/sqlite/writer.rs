@@ -2,19 +2,15 @@
 //! once for all of them and answers only then. The stores' methods hand it closures that
 //! check first and write after; it knows nothing of what they do.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::checkpoint::Checkpoints;
 use super::row;
 use crate::session::StoreError;
-
-/// Pages in the write-ahead log from which on it is copied back into the database.
-const CHECKPOINT_FROM: i32 = 8192;
 
 /// Where writes are queued.
 pub(super) struct Writer {
@@ -23,24 +19,21 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. At most `queue` writes wait; at most `max_batch` share a commit.
+    /// Starts the thread on `db`, with `copying` for its checkpoints. At most `queue` writes
+    /// wait; at most `max_batch` share a commit.
     pub(super) fn start(
         mut db: Connection,
+        copying: Connection,
         queue: usize,
         max_batch: usize,
     ) -> Result<Self, StoreError> {
-        let log_pages = Arc::new(AtomicI32::new(0));
-        let seen = Arc::clone(&log_pages);
-        db.wal_hook(Some(move |_: &mut _, pages| {
-            seen.store(pages, Ordering::Relaxed);
-            Ok(())
-        }))
-        .map_err(|e| row::unavailable(&e))?;
+        let cannot = |e: String| StoreError(format!("cannot start the writer: {e}"));
+        let checkpoints = Checkpoints::start(&mut db, copying).map_err(cannot)?;
         let (sender, jobs) = sync_channel(queue);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(&db, &jobs, max_batch, &log_pages))
-            .map_err(|e| StoreError(format!("cannot start the writer: {e}")))?;
+            .spawn(move || serve(&db, &jobs, max_batch, checkpoints))
+            .map_err(|e| cannot(e.to_string()))?;
         Ok(Self { queue: Some(sender), thread: Some(thread) })
     }
 
@@ -90,8 +83,8 @@ trait Job: Send {
     /// Does it, but for the commit. An error is one that the whole transaction shares.
     fn run(&mut self, db: &Connection) -> rusqlite::Result<()>;
 
-    /// Answers, after the commit.
-    fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
+    /// Answers, after the commit or its failure.
+    fn answer(self: Box<Self>, failed: Option<&StoreError>);
 }
 
 struct Pending<T, F> {
@@ -119,14 +112,22 @@ where
         Ok(())
     }
 
-    fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
-        let outcome = self.outcome.unwrap_or_else(|| Err(stopped()));
-        // Nobody waits any more: then nobody is told.
-        let _ = self.reply.send(committed.clone().and(outcome));
+    fn answer(self: Box<Self>, failed: Option<&StoreError>) {
+        let outcome = match failed {
+            Some(error) => Err(error.clone()),
+            None => self.outcome.unwrap_or_else(|| Err(stopped())),
+        };
+        // Nobody may wait any more: then nobody is told.
+        let _ = self.reply.send(outcome);
     }
 }
 
-fn serve(db: &Connection, jobs: &Receiver<Box<dyn Job>>, max_batch: usize, log_pages: &AtomicI32) {
+fn serve(
+    db: &Connection,
+    jobs: &Receiver<Box<dyn Job>>,
+    max_batch: usize,
+    mut checkpoints: Checkpoints,
+) {
     let mut batch = Vec::with_capacity(max_batch);
     while let Ok(first) = jobs.recv() {
         // Callers wake up together, after the commit before; let them all queue.
@@ -135,31 +136,42 @@ fn serve(db: &Connection, jobs: &Receiver<Box<dyn Job>>, max_batch: usize, log_p
         batch.extend(jobs.try_iter().take(max_batch - 1));
         batch.retain(|job| job.wanted());
         let committed = commit(db, &mut batch);
-        if let Err(error) = &committed {
+        if let Err(failure) = &committed {
+            let error = &failure.error;
             tracing::error!(store.kind = "sqlite", %error, "session store cannot commit");
         }
         for job in batch.drain(..) {
-            job.answer(&committed);
+            job.answer(committed.as_ref().err().map(|failure| &failure.error));
         }
-        if !db.is_autocommit() {
-            tracing::error!(store.kind = "sqlite", "session store cannot roll back, stopping");
+        if committed.as_ref().is_err_and(|failure| failure.fatal) || !db.is_autocommit() {
+            tracing::error!(store.kind = "sqlite", "session store cannot be trusted, stopping");
             return;
         }
-        if log_pages.load(Ordering::Relaxed) >= CHECKPOINT_FROM {
-            log_pages.store(0, Ordering::Relaxed);
-            checkpoint(db, "PASSIVE");
-        }
+        checkpoints.step(db);
     }
-    checkpoint(db, "TRUNCATE");
+    checkpoints.finish(db);
 }
 
-fn commit(db: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+/// Why a batch was not committed.
+struct Failure {
+    error: StoreError,
+    /// What the log holds is unknown: after a failed sync the kernel may have dropped what
+    /// was to be written, and a later sync would say it is there. Opening the file again
+    /// finds out.
+    fatal: bool,
+}
+
+fn commit(db: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
     let done = run(db, batch);
     if done.is_err() && !db.is_autocommit() {
-        // The transaction may already be gone; `serve` looks whether it is.
+        // `serve` looks whether the transaction is gone.
         let _ = db.execute_batch("ROLLBACK");
     }
-    done.map_err(|e| row::unavailable(&e))
+    done.map_err(|e| {
+        let code = e.sqlite_error().map(|e| e.extended_code);
+        let fatal = code == Some(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+        Failure { error: row::unavailable(&e), fatal }
+    })
 }
 
 fn run(db: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
@@ -170,11 +182,43 @@ fn run(db: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
     db.prepare_cached("COMMIT")?.execute(()).map(drop)
 }
 
-/// Copies the log back into the database, so that the log starts again. Readers in the way
-/// make it stop early, which the next one makes up for.
-fn checkpoint(db: &Connection, mode: &str) {
-    let sql = format!("PRAGMA wal_checkpoint({mode})");
-    if let Err(error) = db.query_row(&sql, (), |_| Ok(())) {
-        tracing::warn!(store.kind = "sqlite", %error, "session store checkpoint failed");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        let open = || Connection::open_in_memory().unwrap();
+        Writer::start(open(), open(), 8, 8).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_died_is_an_error_and_never_a_hang() {
+        let writer = writer();
+        let died = writer.write(|_| -> rusqlite::Result<()> { panic!("a bug") }).await;
+        assert_eq!(died, Err(stopped()));
+        assert_eq!(writer.write(|_| Ok(())).await, Err(stopped()));
+    }
+
+    #[tokio::test]
+    async fn one_unreadable_row_does_not_fail_its_neighbours() {
+        let writer = writer();
+        let (bad, good) = futures_util::future::join(
+            writer.write(|_| Err::<(), _>(rusqlite::Error::QueryReturnedNoRows)),
+            writer.write(|db| db.execute_batch("CREATE TABLE t (a)")),
+        )
+        .await;
+        assert!(bad.is_err());
+        assert_eq!(good, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_failing_statement_undoes_its_transaction() {
+        let writer = writer();
+        let failed = writer
+            .write(|db| db.execute_batch("CREATE TABLE t (a); INSERT INTO missing VALUES (1)"))
+            .await;
+        assert!(failed.is_err());
+        let again = writer.write(|db| db.execute_batch("CREATE TABLE t (a)")).await;
+        assert_eq!(again, Ok(()));
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderValue};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::placing::Placing;
 pub(super) use self::settings::Settings;
@@ -33,6 +33,7 @@ struct Http {
     mapping: Mapping,
     expires_at: Option<Place>,
     active: Option<Place>,
+    empty_is_rejected: bool,
 }
 
 #[async_trait]
@@ -84,6 +85,10 @@ impl Http {
         }
         let document: Value =
             serde_json::from_slice(&answer.body).map_err(|_| upstream("answer is not JSON"))?;
+        let is_empty = document.is_null() || document.as_object().is_some_and(Map::is_empty);
+        if is_empty && self.empty_is_rejected {
+            return Err(ValidateError::Rejected("there is no session"));
+        }
         if let Some(place) = &self.active {
             match place.find(&document) {
                 Some(Value::Bool(true)) => {}

@@ -33,7 +33,9 @@ pub(in super::super) struct Settings {
     #[serde(default = "default_reject")]
     reject_statuses: BTreeSet<u16>,
     fields: Fields,
-
+    /// Whether `null` and `{}` say that there is no session, as some endpoints do with a 200.
+    #[serde(default)]
+    empty_is_rejected: bool,
     connect_timeout: Option<HumanDuration>,
     read_timeout: Option<HumanDuration>,
     timeout: Option<HumanDuration>,
@@ -113,6 +115,7 @@ impl Settings {
             mapping: Mapping { subject, user_id, roles, accounts, session_id, attributes },
             expires_at: self.fields.expires_at,
             active: self.fields.active,
+            empty_is_rejected: self.empty_is_rejected,
         };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }

@@ -31,6 +31,7 @@ mod begin;
 mod calls;
 mod device;
 mod key;
+mod memory;
 mod model;
 mod refresh;
 mod session;

@@ -194,7 +194,7 @@ async fn the_last_generation_ends_the_session() {
 }
 
 #[tokio::test]
-async fn the_sweep_and_the_sign_on_use_no_scan() {
+async fn the_sweep_walks_the_primary_key_from_where_it_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let _store = open_at(&path).unwrap();

@@ -61,8 +61,8 @@ async fn a_sweep_removes_no_more_than_its_limit(b: &Backend) {
 
 async fn repeated_sweeps_get_around_many_live_sessions(b: &Backend) {
     fill(b, 1..=200).await;
-    // At 150 s the expired ones stand in front; then sessions 1 to 100 come back alive,
-    // in front of the expired rest.
+    // Sessions 1 to 100 go and come back alive, so that they stand in front of the 50
+    // that expire next.
     while b.store.sweep(10, at(100)).await.unwrap() > 0 {}
     for n in 1..=100 {
         b.store.begin(sign_on_again(n, &format!("d{n}")), at(100)).await.unwrap();
