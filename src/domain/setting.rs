@@ -64,15 +64,24 @@ impl Problems {
 
 /// Reads a settings type (with `deny_unknown_fields`) from `value`, which stands at `path`.
 /// Goes on behind each problem that has a key of its own, so that one pass reports all of them.
-pub fn parse<T: DeserializeOwned>(
+pub fn parse<T: DeserializeOwned>(value: Value, path: &str, problems: &mut Problems) -> Option<T> {
+    let before = problems.len();
+    let parsed = parse_partly(value, path, problems);
+    parsed.filter(|_| problems.len() == before)
+}
+
+/// Like [`parse`], but answers what is left without the keys that are wrong, if that can be
+/// read: to find what else is wrong, never to work with.
+pub fn parse_partly<T: DeserializeOwned>(
     mut value: Value,
     path: &str,
     problems: &mut Problems,
 ) -> Option<T> {
     let before = problems.len();
+    let mut gone = Gone::default();
     loop {
         match serde_path_to_error::deserialize::<_, T>(&value) {
-            Ok(parsed) => return (problems.len() == before).then_some(parsed),
+            Ok(parsed) => return Some(parsed),
             Err(error) => {
                 let inner = error.path().clone();
                 let message = error.into_inner().to_string();
@@ -80,16 +89,45 @@ pub fn parse<T: DeserializeOwned>(
                 if message.starts_with("invalid type: string") && read_scalar(&mut value, &keys) {
                     continue;
                 }
-                let key = keys.iter().fold(path.to_owned(), |p, k| join(&p, k));
+                let key = gone.written(path, &keys);
                 let consequence = message.starts_with("missing field") && problems.len() > before;
                 if !consequence {
-                    problems.push(key, unquoted(message));
+                    problems.push(&key, unquoted(message));
                 }
                 if keys.is_empty() || !remove(&mut value, &keys) {
                     return None;
                 }
+                gone.note(&key);
             }
         }
+    }
+}
+
+/// What has been taken out of the value so far, so that a list's later items are still told
+/// by the places where they are written.
+#[derive(Default)]
+struct Gone(Vec<(String, usize)>);
+
+impl Gone {
+    fn note(&mut self, key: &str) {
+        if let Some((list, Ok(item))) = key.rsplit_once('.').map(|(l, i)| (l, i.parse())) {
+            self.0.push((list.to_owned(), item));
+            self.0.sort_unstable();
+        }
+    }
+
+    /// The key as it is written, of keys into what is left.
+    fn written(&self, path: &str, keys: &[String]) -> String {
+        keys.iter().fold(path.to_owned(), |at, key| {
+            let items = self.0.iter().filter(|(list, _)| *list == at).map(|(_, item)| *item);
+            match key.parse::<usize>() {
+                Ok(left) => {
+                    let item = items.fold(left, |n, gone| n + usize::from(gone <= n));
+                    join(&at, &item.to_string())
+                }
+                Err(_) => join(&at, key),
+            }
+        })
     }
 }
 
@@ -307,61 +345,4 @@ impl<'de> Deserialize<'de> for SecretSource {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only parsed")]
-    struct Sample {
-        #[serde(default)]
-        a: Option<HumanDuration>,
-        #[serde(default)]
-        b: Option<u8>,
-        #[serde(default)]
-        s: Option<SecretSource>,
-    }
-
-    #[test]
-    fn all_problems_are_reported_at_once_with_their_paths() {
-        let mut problems = Problems::default();
-        let value = json!({"a": "soon", "b": 300, "c": 1, "d": 2, "s": 12345678});
-        assert!(parse::<Sample>(value, "x", &mut problems).is_none());
-        let mut paths: Vec<_> = problems.into_vec().into_iter().map(|p| p.path).collect();
-        paths.sort();
-        assert_eq!(paths, ["x.a", "x.b", "x.c", "x.d", "x.s"]);
-    }
-
-    #[test]
-    fn a_text_from_the_environment_is_read_as_the_number_it_must_be() {
-        let mut problems = Problems::default();
-        let sample = parse::<Sample>(json!({"b": "7", "s": "12345678"}), "x", &mut problems);
-        let sample = sample.unwrap();
-        assert_eq!(sample.b, Some(7));
-        assert_eq!(sample.s.unwrap().load().unwrap().expose(), "12345678");
-    }
-
-    #[test]
-    fn a_wrong_secret_is_not_quoted_in_the_problem() {
-        let mut problems = Problems::default();
-        let _ = parse::<Sample>(json!({"s": 12345678}), "x", &mut problems);
-        let _ = parse::<Vec<SecretSource>>(json!("12345678"), "y", &mut problems);
-        let _ = parse::<Sample>(json!({"a": "12345678, expected x"}), "z", &mut problems);
-        let problems = problems.into_vec();
-        assert_eq!(problems.len(), 3);
-        for problem in problems {
-            assert!(!problem.message.contains("12345678"), "{problem}");
-        }
-    }
-
-    #[test]
-    fn durations_read_as_people_write_them() {
-        let parse = |v: Value| serde_json::from_value::<HumanDuration>(v).map(|d| d.0.as_secs());
-        assert_eq!(parse(json!("90s")).unwrap(), 90);
-        assert_eq!(parse(json!("6h")).unwrap(), 21600);
-        assert_eq!(parse(json!(5)).unwrap(), 5);
-        assert_eq!(parse(json!("5")).unwrap(), 5);
-        assert!(parse(json!(-5)).is_err());
-    }
-}
+mod tests;
