@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use tenant::{AgsSettings, AnswerHubSettings, ServiceSettings, TenantSettings};
@@ -112,12 +113,19 @@ pub struct Sources {
 /// # Errors
 /// Everything that is wrong with it, unless a source is not TOML at all.
 pub fn load(sources: &Sources) -> Result<Settings, Vec<Problem>> {
+    match load_partly(sources) {
+        (Some(settings), problems) if problems.is_empty() => Ok(settings),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// Everything that is wrong with the configuration, and what can be read of it: a section that
+/// cannot be read has its defaults. To find what else is wrong, never to serve.
+#[must_use]
+pub fn load_partly(sources: &Sources) -> (Option<Settings>, Vec<Problem>) {
     let mut problems = Problems::default();
     let settings = merged(sources, &mut problems).and_then(|v| read(v, &mut problems));
-    match settings {
-        Some(settings) if problems.is_empty() => Ok(settings),
-        _ => Err(problems.into_vec()),
-    }
+    (settings, problems.into_vec())
 }
 
 fn merged(sources: &Sources, problems: &mut Problems) -> Option<Value> {
@@ -142,14 +150,17 @@ fn read(value: Value, problems: &mut Problems) -> Option<Settings> {
         problems.push("configuration", "must be a table");
         return None;
     };
+    let defaults = toml::from_str::<Value>(DEFAULTS).unwrap_or_default();
     let mut section = |name: &str| sections.shift_remove(name).unwrap_or(Value::Null);
     let environment = setting::parse(section("environment"), "environment", problems);
-    let server: Option<ServerSettings> = setting::parse(section("server"), "server", problems);
-    let admin = setting::parse(section("admin"), "admin", problems);
-    let log: Option<LogSettings> = setting::parse(section("log"), "log", problems);
-    let store = store_settings::parse(section("store"), "store", problems);
-    let keys = setting::parse(section("keys"), "keys", problems);
-    let geo = setting::parse(section("geo"), "geo", problems);
+    let server = read_section(section("server"), "server", &defaults, problems);
+    let admin = read_section(section("admin"), "admin", &defaults, problems);
+    let log = read_section(section("log"), "log", &defaults, problems);
+    let keys = read_section(section("keys"), "keys", &defaults, problems);
+    let geo = read_section(section("geo"), "geo", &defaults, problems);
+    let store = store_settings::parse(section("store"), "store", problems).or_else(|| {
+        store_settings::parse(defaults["store"].clone(), "store", &mut Problems::default())
+    });
     let validators = tables(section("validators"), "validators", problems);
     let accounts = tables(section("accounts"), "accounts", problems);
     let tenants = tables(section("tenants"), "tenants", problems);
@@ -157,15 +168,16 @@ fn read(value: Value, problems: &mut Problems) -> Option<Settings> {
         problems.push(unknown, "is no section of the configuration");
     }
 
+    let tenants = read_tenants(tenants, problems);
+    let (server, log): (Option<ServerSettings>, Option<LogSettings>) = (server, log);
     if let Some(server) = &server {
         server.check(problems);
     }
     if let Some(log) = &log {
         log.check(problems);
     }
-    let tenants = read_tenants(tenants, problems);
     Some(Settings {
-        environment: environment?,
+        environment: environment.unwrap_or(Environment::Production),
         server: server?,
         admin: admin?,
         log: log?,
@@ -176,6 +188,17 @@ fn read(value: Value, problems: &mut Problems) -> Option<Settings> {
         accounts: Tables(accounts),
         tenants,
     })
+}
+
+/// The section, or the defaults' when it cannot be read.
+fn read_section<T: DeserializeOwned>(
+    value: Value,
+    name: &str,
+    defaults: &Value,
+    problems: &mut Problems,
+) -> Option<T> {
+    setting::parse(value, name, problems)
+        .or_else(|| setting::parse(defaults[name].clone(), name, &mut Problems::default()))
 }
 
 fn tables(value: Value, path: &str, problems: &mut Problems) -> IndexMap<String, Value> {
@@ -192,7 +215,7 @@ fn read_tenants(
     for (id, table) in tables {
         let path = setting::join("tenants", &id);
         let id = problems.ok(&path, TenantId::parse(&id));
-        let tenant = setting::parse(table, &path, problems);
+        let tenant = setting::parse_partly(table, &path, problems);
         if let (Some(id), Some(tenant)) = (id, tenant) {
             tenants.insert(id, tenant);
         }

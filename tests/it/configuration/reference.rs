@@ -9,7 +9,7 @@ use cambio::config::DEFAULTS;
 use cambio::session::settings::memory;
 
 use super::load;
-use crate::support::mmdb;
+use crate::support::{BASE, mmdb};
 
 #[test]
 fn the_embedded_defaults_read_as_they_stand() {
@@ -61,11 +61,11 @@ fn every_kind_of_store_can_be_configured() {
     assert!(load("store = { kind = \"sqlite\", path = \"/tmp/x.db\" }").is_ok());
 }
 
-/// Runs `cambio check` on the demo's kind of configuration, with this in the environment.
-fn check(environment: &[(&str, &str)]) -> (Option<i32>, String) {
+/// Runs `cambio check` on a configuration, with this in the environment.
+fn check(text: &str, environment: &[(&str, &str)]) -> (Option<i32>, String) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("cambio.toml");
-    std::fs::write(&file, crate::support::BASE).unwrap();
+    std::fs::write(&file, text).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_cambio"))
         .args(["check", "--config"])
         .arg(&file)
@@ -77,17 +77,17 @@ fn check(environment: &[(&str, &str)]) -> (Option<i32>, String) {
 
 #[test]
 fn the_environment_overrides_the_files() {
-    assert_eq!(check(&[]).0, Some(0));
+    assert_eq!(check(BASE, &[]).0, Some(0));
     let good =
         [("CAMBIO__SERVER__WORKERS", "3"), ("CAMBIO__TENANTS__NAGRA__AGS__MAX_DEVICES", "7")];
-    assert_eq!(check(&good).0, Some(0));
+    assert_eq!(check(BASE, &good).0, Some(0));
     let bad = [
         ("CAMBIO__SERVER__LISTEN", "nowhere"),
         ("CAMBIO__SERVER__LIMITS__MAX_BODY", "much"),
         ("CAMBIO__LOG__FORMAT", "xml"),
         ("CAMBIO__SEVER__LISTEN", "127.0.0.1:1"),
     ];
-    let (code, told) = check(&bad);
+    let (code, told) = check(BASE, &bad);
     assert_eq!(code, Some(2));
     for key in ["server.listen", "server.limits.max_body", "log.format", "sever"] {
         assert!(
@@ -95,4 +95,32 @@ fn the_environment_overrides_the_files() {
             "{key}: {told}"
         );
     }
+}
+
+#[test]
+fn what_cannot_be_read_and_what_does_not_fit_are_told_together() {
+    let text = BASE
+        .replace("validator = \"members\"", "validator = \"nobody\"")
+        .replace("kid = \"259629\"", "kdi = \"259629\"")
+        .replace("trusted_proxies = [\"10.0.0.0/8\"]", "trusted_proxies = [\"here\", \"there\"]");
+    let (code, told) = check(&text, &[("CAMBIO__LOG__FORMAT", "xml")]);
+    assert_eq!(code, Some(2));
+    let mut keys: Vec<_> = told
+        .lines()
+        .skip(1)
+        .map(|line| line.trim().split(": ").next().unwrap())
+        .filter(|key| !key.contains("password_service"))
+        .collect();
+    keys.sort_unstable();
+    let expected = [
+        "log.format",
+        "server.trusted_proxies.0",
+        "server.trusted_proxies.1",
+        "tenants.community.services.1.validator",
+        "tenants.nagra.ags.tokens.keys.0.kdi",
+        "tenants.nagra.ags.tokens.keys.0.kid",
+        "tenants.rival.ags.tokens.keys.0.kdi",
+        "tenants.rival.ags.tokens.keys.0.kid",
+    ];
+    assert_eq!(keys, expected, "{told}");
 }
