@@ -10,7 +10,7 @@ use crate::account::AccountDirectory;
 use crate::config::{AgsSettings, AnswerHubSettings, ServiceSettings, TenantSettings};
 use crate::domain::setting::{self, Problems};
 use crate::domain::{CredentialKind, ServiceName, TenantId};
-use crate::exchange::tenant::{Ags, AnswerHub, Endpoint, Service, Tenant};
+use crate::exchange::tenant::{Ags, AnswerHub, Endpoint, Service, SessionNumbers, Tenant};
 use crate::session::Store;
 use crate::sso::SsoValidator;
 use crate::token::{KeyCx, merged_jwks};
@@ -212,5 +212,6 @@ async fn build_ags(
         refresh_grace: settings.refresh_grace.0,
         max_devices: settings.max_devices,
         device_id_prefix: prefix.clone(),
+        numbers: SessionNumbers::default(),
     })
 }

@@ -9,8 +9,8 @@ use crate::session::{
 };
 use crate::token::TokenPair;
 
-/// Tries before giving up on finding free random identifiers; one collision is already
-/// less likely than one in 80,000 with 100 million sessions ending in the same second.
+/// Tries before giving up on finding free identifiers; one collision takes two nodes that begin
+/// sessions with the same count and end, and then luck against 23 random bits.
 const ID_TRIES: usize = 4;
 
 /// What the client says of its device.
@@ -69,7 +69,7 @@ pub async fn exchange(
         authenticated_at: cx.now,
     };
     let begin = || NewSession {
-        id: SessionId { ends_at, number: cx.random.u64() % SessionId::NUMBER_LIMIT },
+        id: SessionId { ends_at, number: ags.numbers.next(cx.random) },
         tenant: tenant.id.clone(),
         service: service.name.clone(),
         device: device_request(device, ags, &facts, limit, cx),

@@ -2,6 +2,7 @@
 //! boot, so that nothing on the request path can dangle. Only `app` makes these.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -9,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::LocationPolicy;
 use crate::account::AccountDirectory;
-use crate::domain::{ServiceName, TenantId};
-use crate::session::Store;
+use crate::domain::{Random, ServiceName, TenantId};
+use crate::session::{SessionId, Store};
 use crate::sso::SsoValidator;
 use crate::sso::operator::OperatorKeys;
 use crate::token::{SessionTokens, SiteTokens};
@@ -149,4 +150,20 @@ pub struct Ags {
     pub max_devices: Option<u32>,
     /// What device ids begin with: `PUB_`.
     pub device_id_prefix: String,
+    /// Numbers its sessions.
+    pub numbers: SessionNumbers,
+}
+
+/// Makes session numbers: 20 bits that count up and 23 that are random. Random keeps nodes
+/// apart; counting keeps the sessions of one second next to each other in a store's index,
+/// which is most of what a sign-on costs there.
+#[derive(Debug, Default)]
+pub struct SessionNumbers(AtomicU32);
+
+impl SessionNumbers {
+    /// A number below [`SessionId::NUMBER_LIMIT`].
+    pub fn next(&self, random: &dyn Random) -> u64 {
+        let counted = u64::from(self.0.fetch_add(1, Ordering::Relaxed)) << 23;
+        (counted | random.u64() >> 41) % SessionId::NUMBER_LIMIT
+    }
 }
