@@ -3,7 +3,9 @@
 //! bounded. Turns transport failures into `Unavailable` or `Upstream`; never quotes a
 //! request, whose URL may hold a credential.
 
-use std::error::Error;
+mod failure;
+mod hint;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,10 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 
+use self::failure::deepest;
+pub(super) use self::failure::{Failure, Reached};
 use super::ValidateError;
+use super::asks::Hint;
 use crate::domain::setting::{HumanDuration, Problems, join};
 
 /// The longest `Retry-After` that is believed.
@@ -105,6 +110,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// `Retry-After` in seconds, if it was given as such; bounded.
     pub(super) retry_after: Option<Duration>,
+    /// How long it may be kept.
+    pub(super) hint: Hint,
     /// Whether the content calls itself JSON.
     pub(super) is_json: bool,
     pub(super) body: Vec<u8>,
@@ -126,58 +133,35 @@ impl Upstream {
         &self,
         request: RequestBuilder,
         deadline: Instant,
-    ) -> Result<Answer, ValidateError> {
+    ) -> Result<Answer, Failure> {
         let deadline = deadline.min(Instant::now() + self.timeout);
         match tokio::time::timeout_at(deadline.into(), self.exchange(request)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(ValidateError::unavailable("no answer in time")),
+            Err(_) => Err(Failure::new(ValidateError::unavailable("no answer in time"))),
         }
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, ValidateError> {
-        let mut response = request.send().await.map_err(|e| failure(&e))?;
+    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        let mut response = request.send().await.map_err(|e| Failure::before_answer(&e))?;
         let mut answer = Answer {
             status: response.status(),
             retry_after: retry_after(&response),
+            hint: hint::read(response.headers()),
             is_json: is_json(&response),
             body: Vec::new(),
         };
         if !answer.status.is_success() {
             return Ok(answer);
         }
-        while let Some(chunk) = response.chunk().await.map_err(|e| failure(&e))? {
+        while let Some(chunk) = response.chunk().await.map_err(|e| Failure::in_answer(&e))? {
             if answer.body.len() + chunk.len() > self.max_bytes {
-                return Err(ValidateError::Upstream("answer is too large".to_owned()));
+                let too_large = ValidateError::Upstream("answer is too large".to_owned());
+                return Err(Failure::new(too_large));
             }
             answer.body.extend_from_slice(&chunk);
         }
         Ok(answer)
     }
-}
-
-fn failure(error: &reqwest::Error) -> ValidateError {
-    let spoke_nonsense = sources(error)
-        .filter_map(|e| e.downcast_ref::<hyper::Error>())
-        .any(|e| e.is_parse() || e.is_parse_too_large());
-    if spoke_nonsense {
-        return ValidateError::Upstream("answer is not HTTP".to_owned());
-    }
-    ValidateError::unavailable(if error.is_timeout() {
-        "no answer in time".to_owned()
-    } else if error.is_connect() {
-        format!("cannot connect: {}", deepest(error))
-    } else {
-        format!("connection failed: {}", deepest(error))
-    })
-}
-
-/// The first cause's text. reqwest's own texts, which may hold the URL, are outside of it.
-fn deepest(error: &reqwest::Error) -> String {
-    sources(error).last().map_or_else(|| "no cause given".to_owned(), ToString::to_string)
-}
-
-fn sources<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |&e| e.source())
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

@@ -3,6 +3,8 @@
 //! to the kinds that ship. Validators know nothing of HTTP requests, tenants'
 //! dialects or tokens.
 
+mod asks;
+mod cache;
 mod credential;
 mod endpoint;
 mod fetch;
@@ -14,8 +16,10 @@ mod scripted;
 mod session_token;
 pub mod settings;
 mod signed_cookie;
+mod upstream;
 mod users;
 
+pub use cache::Purge;
 pub use session_token::{digest as ticket_digest, generate as generate_ticket};
 pub use signed_cookie::{Payload as SignedCookiePayload, issue as issue_signed_cookie};
 pub use users::hash_password;
@@ -64,6 +68,12 @@ pub trait SsoValidator: Send + Sync + fmt::Debug {
     /// [`ValidateError::Unavailable`] or [`ValidateError::Upstream`] when it could not.
     async fn check(&self) -> Result<(), ValidateError> {
         Ok(())
+    }
+
+    /// Forgets the verdicts that it keeps on these, checks under way included, and answers how
+    /// many there were. A validator that keeps none has nothing to do.
+    fn purge(&self, _which: &Purge) -> usize {
+        0
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{SsoValidator, http, jwt, scripted, session_token, signed_cookie, users};
+use super::{SsoValidator, cache, http, jwt, scripted, session_token, signed_cookie, users};
 use crate::domain::setting::{self, Problems};
 use crate::session::TicketStore;
 use crate::support::Watcher;
@@ -37,7 +37,11 @@ pub fn build(
             setting::parse::<session_token::Settings>(value, path, problems)?
                 .build(cx.tickets.clone()),
         ),
-        "http" => setting::parse::<http::Settings>(value, path, problems)?.build(path, problems),
+        "http" => {
+            let keeping = cache::Settings::take(&mut value, path, problems);
+            let asks = setting::parse::<http::Settings>(value, path, problems)?;
+            Some(keeping.around(asks.build(path, problems)?, path))
+        }
         "users" => {
             setting::parse::<users::Settings>(value, path, problems)?.build(path, cx, problems)
         }

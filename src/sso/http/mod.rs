@@ -8,13 +8,14 @@ mod settings;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value};
 
 use self::placing::Placing;
 pub(super) use self::settings::Settings;
-use super::fetch::{Answer, Upstream};
+use super::asks::{Asks, Told};
+use super::fetch::{Answer, Failure, Reached, Upstream};
 use super::mapping::{Mapping, Place};
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
 use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
@@ -51,6 +52,45 @@ impl SsoValidator for Http {
         credential: &Credential,
         cx: &ValidateCx<'_>,
     ) -> Result<Verified, ValidateError> {
+        self.ask(credential, cx).await.verdict
+    }
+}
+
+#[async_trait]
+impl Asks for Http {
+    fn screen(&self, credential: &Credential) -> Result<(), ValidateError> {
+        self.placing.place(credential::text(credential, MAX_LEN)?).map(drop)
+    }
+
+    async fn ask(&self, credential: &Credential, cx: &ValidateCx<'_>) -> Told {
+        let request = match self.request(credential) {
+            Ok(request) => request,
+            Err(error) => return Told::plain(Err(error)),
+        };
+        match self.upstream.send(request, cx.deadline).await {
+            Ok(answer) => {
+                let document = self.document(&answer);
+                Told {
+                    is_alive: document.is_ok(),
+                    verdict: document.and_then(|document| self.judge(&document, cx.now)),
+                    hint: answer.hint,
+                    may_ask_again: false,
+                }
+            }
+            Err(Failure { error, reached }) => Told {
+                may_ask_again: match reached {
+                    Reached::Nobody => true,
+                    Reached::NoAnswer => self.method == Method::GET,
+                    Reached::Answer => false,
+                },
+                ..Told::plain(Err(error))
+            },
+        }
+    }
+}
+
+impl Http {
+    fn request(&self, credential: &Credential) -> Result<RequestBuilder, ValidateError> {
         let text = credential::text(credential, MAX_LEN)?;
         let (url, header) = self.placing.place(text)?;
         let mut request = self
@@ -66,13 +106,11 @@ impl SsoValidator for Http {
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
-        let answer = self.upstream.send(request, cx.deadline).await?;
-        self.read(&answer, cx.now)
+        Ok(request)
     }
-}
 
-impl Http {
-    fn read(&self, answer: &Answer, now: Timestamp) -> Result<Verified, ValidateError> {
+    /// The JSON document of a success.
+    fn document(&self, answer: &Answer) -> Result<Value, ValidateError> {
         let status = answer.status.as_u16();
         if self.reject.contains(&status) {
             return Err(ValidateError::Rejected("session endpoint does not know it"));
@@ -83,14 +121,17 @@ impl Http {
         if !answer.is_json {
             return Err(upstream("answer is not JSON by its content type"));
         }
-        let document: Value =
-            serde_json::from_slice(&answer.body).map_err(|_| upstream("answer is not JSON"))?;
+        serde_json::from_slice(&answer.body).map_err(|_| upstream("answer is not JSON"))
+    }
+
+    /// What the document says of the one session.
+    fn judge(&self, document: &Value, now: Timestamp) -> Result<Verified, ValidateError> {
         let is_empty = document.is_null() || document.as_object().is_some_and(Map::is_empty);
         if is_empty && self.empty_is_rejected {
             return Err(ValidateError::Rejected("there is no session"));
         }
         if let Some(place) = &self.active {
-            match place.find(&document) {
+            match place.find(document) {
                 Some(Value::Bool(true)) => {}
                 Some(Value::Bool(false)) => {
                     return Err(ValidateError::Rejected("session is not active"));
@@ -98,8 +139,8 @@ impl Http {
                 _ => return Err(upstream("answer does not say whether the session is active")),
             }
         }
-        let mut who = self.mapping.apply(&document).map_err(upstream)?;
-        if let Some(value) = self.expires_at.as_ref().and_then(|place| place.find(&document)) {
+        let mut who = self.mapping.apply(document).map_err(upstream)?;
+        if let Some(value) = self.expires_at.as_ref().and_then(|place| place.find(document)) {
             let secs = value.as_i64().filter(|&secs| secs >= 0);
             let end = Timestamp::from_secs(secs.ok_or(upstream("session's end is no time"))?);
             if end <= now {

@@ -9,7 +9,7 @@ use reqwest::Method;
 use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::super::SsoValidator;
+use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
 use super::super::fetch::FetchSettings;
 use super::super::mapping::{Mapping, Place};
@@ -98,7 +98,7 @@ impl Settings {
         self,
         path: &str,
         problems: &mut Problems,
-    ) -> Option<Arc<dyn SsoValidator>> {
+    ) -> Option<Arc<dyn Asks>> {
         let before = problems.len();
         self.check_statuses(path, problems);
         let placing = self.placing(path, problems);
