@@ -7,7 +7,8 @@
 )]
 
 use std::hint::black_box;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,9 +37,33 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// The groups of this file.
 pub(crate) fn benches(c: &mut Criterion) {
+    http_cached(c);
     signed_cookie(c);
     jwt_hs256(c);
     jwt_es256(c);
+}
+
+/// A verdict that is kept: what a request costs while nobody is asked.
+fn http_cached(c: &mut Criterion) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/session", listener.local_addr().unwrap());
+    let endpoint = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        let body = json!({"sub": "ann@example.com", "roles": ["USE_API", "USER"]}).to_string();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+        write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    let table = json!({"kind": "http", "url": url, "send": {"cookie": {"name": "s"}},
+        "fields": {"subject": "sub", "roles": "roles"}, "cache": {}});
+    let cx =
+        ValidateCx { now: NOW, deadline: in_an_hour(), tenant: &tenant(), service: &service() };
+    let validator = validator(table);
+    let credential = Credential::Cookie(SecretString::new("s%3A".repeat(10)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(validator.validate(&credential, &cx)).unwrap();
+    endpoint.join().unwrap();
+    ask(c, "sso/http/cached", &validator, &credential);
 }
 
 fn signed_cookie(c: &mut Criterion) {
@@ -94,20 +119,36 @@ fn with_signature(signed: &str, signature: &[u8]) -> String {
 }
 
 fn run(c: &mut Criterion, name: &str, table: Value, credential: &str) {
+    ask(c, name, &validator(table), &Credential::Cookie(SecretString::new(credential)));
+}
+
+fn validator(table: Value) -> Arc<dyn SsoValidator> {
     let watcher = Watcher::default();
     let cx = BuildCx { tickets: Arc::new(NoTickets), watcher: &watcher, production: true };
-    let validator: Arc<dyn SsoValidator> =
-        build(table, "bench", &cx, &mut Problems::default()).unwrap();
-    let credential = Credential::Cookie(SecretString::new(credential));
-    let (tenant, service) = (TenantId::parse("t").unwrap(), ServiceName::parse("s").unwrap());
-    let deadline = Instant::now() + Duration::from_secs(3600);
-    let cx = ValidateCx { now: NOW, deadline, tenant: &tenant, service: &service };
+    build(table, "bench", &cx, &mut Problems::default()).unwrap()
+}
+
+fn ask(c: &mut Criterion, name: &str, validator: &Arc<dyn SsoValidator>, credential: &Credential) {
+    let (tenant, service) = (tenant(), service());
+    let cx = ValidateCx { now: NOW, deadline: in_an_hour(), tenant: &tenant, service: &service };
     c.bench_function(name, |b| {
         b.iter(|| {
-            let verdict = validator.validate(black_box(&credential), &cx).now_or_never();
+            let verdict = validator.validate(black_box(credential), &cx).now_or_never();
             verdict.expect("these kinds do not wait").expect("the credential is good")
         });
     });
+}
+
+fn tenant() -> TenantId {
+    TenantId::parse("t").unwrap()
+}
+
+fn service() -> ServiceName {
+    ServiceName::parse("s").unwrap()
+}
+
+fn in_an_hour() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
 }
 
 #[derive(Debug)]

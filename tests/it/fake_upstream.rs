@@ -1,12 +1,18 @@
 //! An upstream that behaves as badly as a test wants: a TCP listener that answers each
 //! request by a script, keeps what it was sent, and counts. One request a connection.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 /// What it does with one request.
 #[derive(Debug, Clone)]
@@ -41,11 +47,23 @@ impl Behaviour {
 pub(crate) struct Upstream {
     pub(crate) origin: String,
     script: Arc<Mutex<Script>>,
+    gate: Arc<Gate>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// Where requests wait while the upstream is held, and how many have come.
+struct Gate {
+    held: watch::Sender<bool>,
+    arrived: watch::Sender<usize>,
 }
 
 struct Script {
     then: Behaviour,
+    /// What it does with the next requests, before `then`.
+    first: VecDeque<Behaviour>,
+    /// Requests that are being treated, and the most that ever were at the same time.
+    under_way: usize,
+    peak: usize,
     /// What a request must hold to be treated so, and how the others are.
     unless: Option<(String, Behaviour)>,
     requests: Vec<String>,
@@ -56,15 +74,55 @@ impl Upstream {
     pub(crate) async fn start(then: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
-        let script = Script { then, unless: None, requests: Vec::new() };
+        let script = Script {
+            then,
+            first: VecDeque::new(),
+            under_way: 0,
+            peak: 0,
+            unless: None,
+            requests: Vec::new(),
+        };
+        let gate = Gate { held: watch::Sender::new(false), arrived: watch::Sender::new(0) };
+        let gate = Arc::new(gate);
         let script = Arc::new(Mutex::new(script));
-        let shared = Arc::clone(&script);
+        let (shared, waiting) = (Arc::clone(&script), Arc::clone(&gate));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&shared)));
+                tokio::spawn(serve(stream, Arc::clone(&shared), Arc::clone(&waiting)));
             }
         });
-        Self { origin, script, task }
+        Self { origin, script, gate, task }
+    }
+
+    /// Does this with the next request only.
+    pub(crate) fn once(&self, behaviour: Behaviour) {
+        self.script.lock().first.push_back(behaviour);
+    }
+
+    /// Lets requests wait until it is released.
+    pub(crate) fn hold(&self) {
+        self.gate.held.send_replace(true);
+    }
+
+    /// Treats those that wait, and from now on every one at once.
+    pub(crate) fn release(&self) {
+        self.gate.held.send_replace(false);
+    }
+
+    /// Waits until this many requests have come in all.
+    pub(crate) async fn arrived(&self, requests: usize) {
+        self.gate.arrived.subscribe().wait_for(|n| *n >= requests).await.unwrap();
+    }
+
+    /// The most requests that were there at the same time.
+    pub(crate) fn peak(&self) -> usize {
+        self.script.lock().peak
+    }
+
+    /// Listens no longer.
+    pub(crate) async fn stop(&mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
     }
 
     /// Behaves this way from now on.
@@ -95,24 +153,94 @@ pub(crate) async fn refusing_origin() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-async fn serve(mut stream: TcpStream, script: Arc<Mutex<Script>>) {
+async fn serve(mut stream: TcpStream, script: Arc<Mutex<Script>>, gate: Arc<Gate>) {
     let mut request = Vec::new();
     while !request.windows(4).any(|w| w == b"\r\n\r\n") {
         if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
             return;
         }
     }
+    let request = String::from_utf8_lossy(&request).into_owned();
+    let arrived = {
+        let mut script = script.lock();
+        script.requests.push(request.clone());
+        script.under_way += 1;
+        script.peak = script.peak.max(script.under_way);
+        script.requests.len()
+    };
+    gate.arrived.send_replace(arrived);
+    let _ = gate.held.subscribe().wait_for(|held| !held).await;
     let behaviour = {
         let mut script = script.lock();
-        let request = String::from_utf8_lossy(&request).into_owned();
-        let behaviour = match &script.unless {
+        script.under_way -= 1;
+        let first = script.first.pop_front();
+        match &script.unless {
             Some((line, otherwise)) if !request.contains(line) => otherwise.clone(),
-            _ => script.then.clone(),
-        };
-        script.requests.push(request);
-        behaviour
+            _ => first.unwrap_or_else(|| script.then.clone()),
+        }
     };
     act(&mut stream, behaviour).await;
+}
+
+/// An upstream on TLS that answers every request with this JSON document, under the
+/// certificate that it presents just then. It stops when it is dropped.
+pub(crate) struct TlsUpstream {
+    pub(crate) origin: String,
+    acceptor: Arc<Mutex<TlsAcceptor>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl TlsUpstream {
+    pub(crate) async fn start(certificate: &Certificate, body: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let acceptor = Arc::new(Mutex::new(acceptor(certificate)));
+        let presented = Arc::clone(&acceptor);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = presented.lock().clone();
+                // A client that does not trust the certificate breaks the handshake off.
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let _ = stream.read(&mut [0; 4096]).await;
+                let length = body.len();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+                );
+                let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        Self { origin, acceptor, task }
+    }
+
+    /// Presents this certificate from now on.
+    pub(crate) fn present(&self, certificate: &Certificate) {
+        *self.acceptor.lock() = acceptor(certificate);
+    }
+}
+
+impl Drop for TlsUpstream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A self-signed certificate for this machine.
+pub(crate) type Certificate = rcgen::CertifiedKey<rcgen::KeyPair>;
+
+pub(crate) fn certificate() -> Certificate {
+    rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap()
+}
+
+fn acceptor(certificate: &Certificate) -> TlsAcceptor {
+    let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.cert.der().clone()], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 /// Writes may fail because the client has gone; that is its right.

@@ -93,13 +93,14 @@ macro_rules! contract {
     })* };
 }
 
-contract!(signed_cookie, jwt, jwt_by_url, session_token, http, users, scripted);
+contract!(signed_cookie, jwt, jwt_by_url, session_token, http, http_cached, users, scripted);
 
 mod clauses {
     use super::*;
 
     pub(super) async fn a_good_credential_is_verified(f: Fixture, kind: &str) {
-        assert_eq!(f.validator.kind(), kind.trim_end_matches("_by_url"));
+        let kind = kind.trim_end_matches("_by_url").trim_end_matches("_cached");
+        assert_eq!(f.validator.kind(), kind);
         assert!(f.validator.accepts(f.good.kind()));
         let verdict = f.validator.validate(&f.good, &cx()).await;
         assert!(verdict.is_ok(), "{verdict:?}");
@@ -339,14 +340,25 @@ async fn session_token() -> Fixture {
 
 /// An endpoint that knows one session and looks at the cookie, as a real one does.
 async fn http() -> Fixture {
+    http_with(json!({})).await
+}
+
+/// The same with a memory and a guard.
+async fn http_cached() -> Fixture {
+    http_with(json!({"cache": {}, "upstream": {}})).await
+}
+
+async fn http_with(further: serde_json::Value) -> Fixture {
     let up = Upstream::start(Behaviour::json(json!({"sub": "ann"}))).await;
     up.only_for("cookie: s=good-session", Behaviour::status(401, "", ""));
     let hang = Upstream::start(Behaviour::Hang).await;
     let nonsense = Upstream::start(Behaviour::Garbage).await;
     let asking = |origin: &str| {
-        validator(json!({"kind": "http", "url": format!("{origin}/session"),
+        let mut table = json!({"kind": "http", "url": format!("{origin}/session"),
             "send": {"cookie": {"name": "s"}}, "fields": {"subject": "sub"},
-            "read_timeout": "60s", "timeout": "60s"}))
+            "read_timeout": "60s", "timeout": "60s"});
+        table.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+        validator(table)
     };
     let good = cookie("good-session");
     Fixture {

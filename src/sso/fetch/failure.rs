@@ -96,3 +96,22 @@ pub(super) fn deepest(error: &reqwest::Error) -> String {
 fn sources<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(error.source(), |&e| e.source())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refused_connection_has_reached_nobody() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/s?id=secret", listener.local_addr().unwrap());
+        drop(listener);
+        let error = reqwest::Client::new().get(url).send().await.unwrap_err();
+        let failure = Failure::before_answer(&error);
+        assert_eq!(failure.reached, Reached::Nobody);
+        assert!(matches!(failure.error, ValidateError::Unavailable { .. }));
+        assert!(!failure.error.to_string().contains("secret"), "{}", failure.error);
+    }
+}
