@@ -230,6 +230,19 @@ async fn max_entries_bounds_how_many_are_kept() {
 }
 
 #[tokio::test]
+async fn made_up_credentials_push_out_no_verdict() {
+    let f = Fixture::new(json!({"max_entries": 50}), json!({"max_waiting": 1000})).await;
+    f.ask_all(&texts(50), 0).await;
+    f.up.then(no());
+    let made_up: Vec<_> = (0..200).map(|i| format!("made-up-{i}")).collect();
+    f.ask_all(&made_up, 0).await;
+    assert_eq!(f.calls(), 250);
+    let verdicts = f.ask_all(&texts(50), 0).await;
+    assert!(verdicts.iter().all(|verdict| *verdict == "verified"));
+    assert!(format!("{:?}", f.validator).contains("kept: 55,"), "{:?}", f.validator);
+}
+
+#[tokio::test]
 async fn max_bytes_bounds_what_they_hold() {
     for (max_bytes, kept) in [(100_000, "kept: 4,"), (1_000_000, "kept: 10,")] {
         let f = Fixture::new(json!({"max_bytes": max_bytes}), json!({})).await;

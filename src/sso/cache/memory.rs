@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::key::{Digester, Key, KeyMap};
-use super::life::Lifetimes;
+use super::life::{Life, Lifetimes};
 use super::verdicts::{Bounds, Kept, Recalled, Verdicts};
 use super::{Purge, ValidateError};
 use crate::domain::{Random, Timestamp, Verified};
@@ -30,6 +30,9 @@ pub(super) struct Memory {
 #[derive(Debug)]
 struct State {
     verdicts: Verdicts,
+    /// Apart from the verdicts, and fewer: credentials that somebody makes up push out only each
+    /// other.
+    rejections: Verdicts,
     /// Who is being checked: the flight's number, and what to wait on.
     flights: KeyMap<(u64, Landing)>,
     /// Numbers flights.
@@ -49,6 +52,7 @@ impl Memory {
     pub(super) fn new(lifetimes: Lifetimes, bounds: Bounds, random: Arc<dyn Random>) -> Self {
         let state = State {
             verdicts: Verdicts::new(bounds),
+            rejections: Verdicts::new(Bounds { entries: bounds.entries.div_ceil(10), ..bounds }),
             flights: KeyMap::default(),
             flown: 0,
             purges: 0,
@@ -58,7 +62,7 @@ impl Memory {
     }
 
     pub(super) fn recall(&self, key: &Key, now: Timestamp) -> Recalled {
-        self.state.lock().verdicts.get(key, now)
+        self.state.lock().recall(key, now)
     }
 
     /// Follows the check that is under way, or begins one, unless a verdict has just come in.
@@ -67,7 +71,7 @@ impl Memory {
         if let Some((_, landing)) = state.flights.get(&key) {
             return Boarding::Follow(landing.clone());
         }
-        if let Recalled::Fresh(kept) = state.verdicts.get(&key, now) {
+        if let Recalled::Fresh(kept) = state.recall(&key, now) {
             return Boarding::Known(kept);
         }
         let (sender, landing) = watch::channel(None);
@@ -83,13 +87,13 @@ impl Memory {
         state.purges += 1;
         // Whoever asks from now on must not be told what was asked before.
         state.flights.clear();
-        state.verdicts.purge(which)
+        state.verdicts.purge(which) + state.rejections.purge(which)
     }
 
     /// How many verdicts there are, and how many checks are under way.
     pub(super) fn len(&self) -> (usize, usize) {
         let state = self.state.lock();
-        (state.verdicts.len(), state.flights.len())
+        (state.verdicts.len() + state.rejections.len(), state.flights.len())
     }
 }
 
@@ -124,19 +128,38 @@ impl Flight {
             // Not a verdict: what was known stays known.
             Err(_) => None,
         };
-        {
-            let mut state = self.memory.state.lock();
-            if state.purges == self.purges {
-                match keep {
-                    Some(Some((kept, life))) => {
-                        state.verdicts.insert(self.key, kept, life, self.now);
-                    }
-                    Some(None) => state.verdicts.remove(&self.key),
-                    None => {}
-                }
-            }
+        if let Some(kept) = keep {
+            self.keep(kept);
         }
         self.sender.send_replace(Some(outcome));
+    }
+}
+
+impl Flight {
+    /// What is known from now on; `None`: nothing.
+    fn keep(&self, kept: Option<(Kept, Life)>) {
+        let mut state = self.memory.state.lock();
+        if state.purges != self.purges {
+            return;
+        }
+        state.verdicts.remove(&self.key);
+        state.rejections.remove(&self.key);
+        if let Some((kept, life)) = kept {
+            let place = match kept {
+                Kept::Verified(_) => &mut state.verdicts,
+                Kept::Rejected(_) => &mut state.rejections,
+            };
+            place.insert(self.key, kept, life, self.now);
+        }
+    }
+}
+
+impl State {
+    fn recall(&mut self, key: &Key, now: Timestamp) -> Recalled {
+        match self.verdicts.get(key, now) {
+            Recalled::Nothing => self.rejections.get(key, now),
+            known => known,
+        }
     }
 }
 
