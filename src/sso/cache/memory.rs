@@ -136,12 +136,11 @@ impl Flight {
 }
 
 impl Flight {
-    /// What is known from now on; `None`: nothing.
+    /// What is known from now on; `None`: nothing. After a purge that is nothing, too: even then
+    /// a rejection must end what was known before.
     fn keep(&self, kept: Option<(Kept, Life)>) {
         let mut state = self.memory.state.lock();
-        if state.purges != self.purges {
-            return;
-        }
+        let kept = kept.filter(|_| state.purges == self.purges);
         state.verdicts.remove(&self.key);
         state.rejections.remove(&self.key);
         if let Some((kept, life)) = kept {

@@ -292,6 +292,21 @@ async fn a_check_that_began_before_a_purge_is_not_kept_and_not_followed() {
 }
 
 #[tokio::test]
+async fn a_rejection_counts_even_if_somebody_else_was_purged_meanwhile() {
+    let f = Fixture::new(vec![yes(), no(), down()]);
+    f.open(1);
+    assert!(f.verdict(0).await.is_ok());
+    let (credential, context) = (token("a"), cx(20));
+    let mut check = pin!(f.cached.validate(&credential, &context));
+    let mut polling = Context::from_waker(Waker::noop());
+    assert!(check.as_mut().poll(&mut polling).is_pending());
+    f.cached.purge(&Purge::Subject(Subject::parse("bob").unwrap()));
+    f.open(2);
+    assert!(check.await.is_err());
+    assert_eq!(f.verdict(20).await, down().verdict, "nothing stands in");
+}
+
+#[tokio::test]
 async fn tenants_share_a_verdict_unless_it_depends_on_them() {
     for (per_service, calls) in [(false, 1), (true, 2)] {
         let f = Fixture::with(vec![yes(), yes()], per_service);
