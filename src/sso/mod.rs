@@ -3,17 +3,23 @@
 //! to the kinds that ship. Validators know nothing of HTTP requests, tenants'
 //! dialects or tokens.
 
+mod authjs;
 mod credential;
 mod endpoint;
 mod fetch;
 mod http;
+mod iron_session;
 mod jwt;
+mod laravel;
 mod mapping;
 pub mod operator;
+mod rails;
 mod scripted;
+mod session_fields;
 mod session_token;
 pub mod settings;
 mod signed_cookie;
+mod unseal;
 mod users;
 
 pub use session_token::{digest as ticket_digest, generate as generate_ticket};
