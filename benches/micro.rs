@@ -3,12 +3,15 @@
 
 #[path = "micro/sso.rs"]
 mod sso;
+#[path = "micro/sso_sealed.rs"]
+mod sso_sealed;
 #[path = "micro/token.rs"]
 mod token;
 
 fn main() {
     let mut criterion = criterion::Criterion::default().configure_from_args();
     sso::benches(&mut criterion);
+    sso_sealed::benches(&mut criterion);
     token::benches(&mut criterion);
     criterion.final_summary();
 }

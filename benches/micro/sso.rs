@@ -94,6 +94,17 @@ fn with_signature(signed: &str, signature: &[u8]) -> String {
 }
 
 fn run(c: &mut Criterion, name: &str, table: Value, credential: &str) {
+    run_at(c, name, table, credential, NOW);
+}
+
+/// The same at another time.
+pub(crate) fn run_at(
+    c: &mut Criterion,
+    name: &str,
+    table: Value,
+    credential: &str,
+    now: Timestamp,
+) {
     let watcher = Watcher::default();
     let cx = BuildCx { tickets: Arc::new(NoTickets), watcher: &watcher, production: true };
     let validator: Arc<dyn SsoValidator> =
@@ -101,7 +112,7 @@ fn run(c: &mut Criterion, name: &str, table: Value, credential: &str) {
     let credential = Credential::Cookie(SecretString::new(credential));
     let (tenant, service) = (TenantId::parse("t").unwrap(), ServiceName::parse("s").unwrap());
     let deadline = Instant::now() + Duration::from_secs(3600);
-    let cx = ValidateCx { now: NOW, deadline, tenant: &tenant, service: &service };
+    let cx = ValidateCx { now, deadline, tenant: &tenant, service: &service };
     c.bench_function(name, |b| {
         b.iter(|| {
             let verdict = validator.validate(black_box(&credential), &cx).now_or_never();

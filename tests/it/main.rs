@@ -15,6 +15,7 @@ mod sso_contract;
 mod sso_fixtures;
 mod sso_http;
 mod sso_jwt;
+mod sso_sealed;
 mod standard;
 mod store_conformance;
 mod support;

@@ -18,6 +18,7 @@ use crate::sso_fixtures::{
     NOW, SECRET, SigningKey, Tickets, build_with, cheap_hash, cookie, cx, cx_for, name, password,
     ticket, token, try_build, validator,
 };
+use crate::sso_sealed::mint;
 
 /// A kind, and credentials that show each of its answers.
 struct Fixture {
@@ -93,7 +94,19 @@ macro_rules! contract {
     })* };
 }
 
-contract!(signed_cookie, jwt, jwt_by_url, session_token, http, users, scripted);
+contract!(
+    authjs,
+    http,
+    iron_session,
+    jwt,
+    jwt_by_url,
+    laravel,
+    rails,
+    scripted,
+    session_token,
+    signed_cookie,
+    users
+);
 
 mod clauses {
     use super::*;
@@ -401,6 +414,81 @@ async fn scripted() -> Fixture {
         hanging: Some((validator.clone(), token("hanging"), Duration::from_millis(20))),
         nonsense: Some((validator.clone(), token("nonsense"))),
         ..Fixture::new(validator, token("good-one"))
+    }
+}
+
+async fn authjs() -> Fixture {
+    let validator = validator(json!({"kind": "authjs", "version": 4, "secret": [SECRET]}));
+    let of = |secret: &str, exp: i64| {
+        let header = json!({"alg": "dir", "enc": "A256GCM"});
+        cookie(&mint::authjs_4(secret, &header, &json!({"sub": "ann", "exp": NOW.secs() + exp})))
+    };
+    Fixture {
+        rejected: vec![of(SECRET, -15), of("another secret", 60)],
+        malformed: vec![cookie("hello"), cookie("a.b.c.d.e"), cookie("a..b.c.d")],
+        ..Fixture::new(validator, of(SECRET, 60))
+    }
+}
+
+async fn iron_session() -> Fixture {
+    let validator = validator(json!({"kind": "iron_session", "password": {"1": SECRET},
+        "fields": {"subject": "user"}}));
+    let of = |password: &str, session: &str, secs: i64| {
+        let expiry = ((NOW.secs() + secs) * 1000).to_string();
+        cookie(&mint::iron("1", password, session, &expiry))
+    };
+    let (ann, other) = (r#"{"user":"ann"}"#, "f".repeat(32));
+    Fixture {
+        rejected: vec![of(SECRET, ann, -60), of(&other, ann, 60), of(SECRET, "{}", 60)],
+        malformed: vec![cookie("hello"), cookie("Fe26.2*1*a*b*c*d*e*f~2"), of(SECRET, "no", 60)],
+        ..Fixture::new(validator, of(SECRET, ann, 60))
+    }
+}
+
+async fn laravel() -> Fixture {
+    let key = b"0123456789abcdef0123456789abcdef";
+    let validator = validator(json!({"kind": "laravel", "cookie": "sso",
+        "app_key": ["base64:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="],
+        "fields": {"subject": "sub", "expires_at": "exp"}}));
+    let content = |exp: i64| json!({"sub": "ann", "exp": NOW.secs() + exp}).to_string();
+    let of = |name: &str, exp: i64| cookie(&mint::laravel(key, name, &content(exp)));
+    Fixture {
+        rejected: vec![
+            of("sso", 0),
+            of("other", 60),
+            cookie(&mint::laravel(&[7; 32], "sso", &content(60))),
+            cookie(&mint::laravel(key, "sso", &"a".repeat(40))),
+        ],
+        malformed: vec![
+            cookie("hello"),
+            cookie("e30="),
+            cookie(&mint::laravel(key, "sso", "no json")),
+        ],
+        ..Fixture::new(validator, of("sso", 60))
+    }
+}
+
+async fn rails() -> Fixture {
+    let validator = validator(json!({"kind": "rails", "secret_key_base": [SECRET],
+        "cookie": "sso", "fields": {"subject": "user_id"}}));
+    let of = |secret: &str, purpose: &str, exp: &str| {
+        let envelope = mint::rails_envelope(purpose, &json!({"user_id": 42}), Some(exp));
+        cookie(&mint::rails_encrypted(secret, &envelope))
+    };
+    let (before, after) = ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:21.000Z");
+    Fixture {
+        rejected: vec![
+            of(SECRET, "cookie.sso", before),
+            of(SECRET, "cookie.other", after),
+            of("another secret", "cookie.sso", after),
+        ],
+        malformed: vec![
+            cookie("hello"),
+            cookie("YQ==--YQ==--YQ=="),
+            of(SECRET, "cookie.sso", "soon"),
+            cookie(&mint::rails_encrypted(SECRET, &json!({"user_id": 42}))),
+        ],
+        ..Fixture::new(validator, of(SECRET, "cookie.sso", after))
     }
 }
 

@@ -38,6 +38,10 @@ fn write_files(dir: &Path) {
     for secret in ["portal-cookie", "idp-shared", "head-end-1", "ags-key"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
+    for secret in ["auth-secret", "iron-session-password", "rails-secret-key-base"] {
+        write(secret, b"a secret of more than thirty-two bytes\n");
+    }
+    write("laravel-app-key", b"base64:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
     write("users.toml", b"");
     write("accounts.toml", b"");
     write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));
