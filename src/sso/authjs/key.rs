@@ -18,9 +18,9 @@ pub(super) enum ContentKey {
     /// A256CBC-HS512, Auth.js 5.
     CbcHs512 {
         /// The first half of the key.
-        mac: hmac::Key,
+        mac: Box<hmac::Key>,
         /// The second half.
-        cipher: CbcKey,
+        cipher: Box<CbcKey>,
     },
 }
 
@@ -45,8 +45,8 @@ impl ContentKey {
         let info = format!("Auth.js Generated Encryption Key ({cookie})");
         let key = derive::<{ 2 * KEY_LEN }>(secret, cookie, &info)?;
         let (mac, cipher) = key.split_at(KEY_LEN);
-        let mac = hmac::Key::new(hmac::HMAC_SHA512, mac);
-        CbcKey::new(cipher).map(|cipher| Self::CbcHs512 { mac, cipher })
+        let mac = Box::new(hmac::Key::new(hmac::HMAC_SHA512, mac));
+        CbcKey::new(cipher).map(|cipher| Self::CbcHs512 { mac, cipher: Box::new(cipher) })
     }
 
     /// The algorithm as a header must name it.
@@ -69,17 +69,15 @@ impl ContentKey {
     /// Authenticates, then decrypts.
     pub(super) fn open(&self, token: &Sealed<'_>) -> Option<Plain> {
         match self {
-            Self::Gcm(key) => key.open(
-                token.iv.try_into().ok()?,
-                token.aad,
-                token.sealed,
-                token.tag.try_into().ok()?,
-            ),
+            Self::Gcm(key) => {
+                let (iv, tag) = (token.iv.try_into().ok()?, token.tag.try_into().ok()?);
+                key.open(iv, token.aad, token.sealed, tag)
+            }
             Self::CbcHs512 { mac, cipher } => {
+                let iv = token.iv.try_into().ok()?;
                 let want = cbc_mac(mac, token)?;
                 let authentic = constant_time_eq(&want.as_ref()[..CBC_TAG_LEN], token.tag);
-                authentic
-                    .then(|| cipher.decrypt_authentic(token.iv.try_into().ok()?, token.sealed))?
+                authentic.then(|| cipher.decrypt_authentic(iv, token.sealed)).flatten()
             }
         }
     }

@@ -33,7 +33,7 @@ pub(in super::super) struct Opener {
 }
 
 enum Key {
-    Cbc { mac: hmac::Key, cipher: CbcKey },
+    Cbc { mac: Box<hmac::Key>, cipher: Box<CbcKey> },
     Gcm(GcmKey),
 }
 
@@ -115,8 +115,8 @@ impl Key {
     fn new(cipher: Cipher, key: &[u8]) -> Option<Self> {
         match cipher {
             Cipher::Cbc => {
-                let mac = hmac::Key::new(hmac::HMAC_SHA256, key);
-                CbcKey::new(key).map(|cipher| Self::Cbc { mac, cipher })
+                let mac = Box::new(hmac::Key::new(hmac::HMAC_SHA256, key));
+                CbcKey::new(key).map(|cipher| Self::Cbc { mac, cipher: Box::new(cipher) })
             }
             Cipher::Gcm => GcmKey::new(key).map(Self::Gcm),
         }
