@@ -1,4 +1,4 @@
-//! The span that every log line of a request stands in, and one line a request when it has
+//! The scope that every log line of a request stands in, and one line a request when it has
 //! been answered: what was asked, for whom, what came of it, how long it took, and why it
 //! failed. Never a header, a body or a query.
 
@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use http::{Method, Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use tracing::Span;
 
 use crate::http::request::{Info, Peer};
+use crate::support::correlation::Scope;
 
 /// The layer.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +43,6 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let info = super::info(&request);
-        let id = info.as_ref().map_or("", |i| i.correlation_id.as_str());
-        let span = tracing::info_span!(target: "cambio", "request", correlation.id = id);
         let line = Line {
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -52,10 +50,10 @@ where
             info,
         };
         let inner = {
-            let _in = span.enter();
+            let _in = line.scope();
             self.inner.call(request)
         };
-        AccessLogFuture { inner, span, line }
+        AccessLogFuture { inner, line }
     }
 }
 
@@ -69,6 +67,10 @@ struct Line {
 }
 
 impl Line {
+    fn scope(&self) -> Option<Scope> {
+        self.info.as_ref().map(|info| Scope::enter(info.correlation_id.clone()))
+    }
+
     fn write(&self, status: u16) {
         let Some(info) = &self.info else { return };
         let client = info.client.get().copied().or(self.peer.map(|p| p.ip));
@@ -95,12 +97,11 @@ fn bounded(path: &str) -> &str {
 }
 
 pin_project! {
-    /// Runs in the span and writes the line.
+    /// Runs in the request's scope and writes the line.
     #[derive(Debug)]
     pub struct AccessLogFuture<F> {
         #[pin]
         inner: F,
-        span: Span,
         line: Line,
     }
 }
@@ -113,7 +114,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _in = this.span.enter();
+        let _in = this.line.scope();
         let outcome = ready!(this.inner.poll(cx));
         this.line.write(outcome.as_ref().map_or(500, |r| r.status().as_u16()));
         Poll::Ready(outcome)
