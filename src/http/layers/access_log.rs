@@ -172,7 +172,8 @@ mod tests {
     proptest! {
         #[test]
         fn addresses_read_as_the_standard_library_writes_them(ip in any::<IpAddr>()) {
-            prop_assert_eq!(AddressText::new(ip).as_str(), ip.to_string());
+            let text = AddressText::new(ip);
+            prop_assert_eq!(text.as_str(), ip.to_string());
         }
     }
 }
