@@ -5,6 +5,7 @@
 use zeroize::Zeroizing;
 
 use super::error::HttpError;
+use crate::domain::SecretString;
 
 /// The most chunks of one cookie.
 const MAX_CHUNKS: usize = 16;
@@ -41,7 +42,7 @@ impl Chunks {
     ///
     /// # Errors
     /// 400 when a chunk is missing, empty or doubled, or there is too much of it.
-    pub(super) fn join(self, name: &str) -> Result<Option<Zeroizing<String>>, HttpError> {
+    pub(super) fn join(self, name: &str) -> Result<Option<SecretString>, HttpError> {
         let refuse = |fault: &str| Err(HttpError::bad_request(format!("{name} {fault}")));
         if let Some(fault) = self.fault {
             return refuse(fault);
@@ -63,7 +64,7 @@ impl Chunks {
                 Some(value) => whole.push_str(value),
             }
         }
-        Ok(Some(whole))
+        Ok(Some(SecretString::new(std::mem::take(&mut *whole))))
     }
 }
 
@@ -77,7 +78,7 @@ mod tests {
         for (number, value) in chunks {
             all.add(*number, value);
         }
-        all.join("sso").map(|whole| whole.map(|w| w.to_string())).map_err(|_| ())
+        all.join("sso").map(|whole| whole.map(|w| w.expose().to_owned())).map_err(|_| ())
     }
 
     #[test]
