@@ -183,7 +183,7 @@ fn validators(
         production: settings.environment == Environment::Production,
     };
     let mut built = HashMap::new();
-    for (name, table) in &settings.validators {
+    for (name, table) in settings.validators.iter() {
         let path = setting::join("validators", name);
         if let Some(validator) = sso::settings::build(table.clone(), &path, &cx, problems) {
             built.insert(name.clone(), validator);
@@ -198,7 +198,7 @@ fn accounts(
     problems: &mut Problems,
 ) -> HashMap<String, Arc<dyn AccountDirectory>> {
     let mut built = HashMap::new();
-    for (name, table) in &settings.accounts {
+    for (name, table) in settings.accounts.iter() {
         let path = setting::join("accounts", name);
         let directory =
             crate::account::settings::build(table.clone(), &path, &world.watcher, problems);

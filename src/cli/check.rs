@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{ConfigArgs, load, refuse, runtime};
+use super::{ConfigArgs, refuse, runtime};
 use crate::app::{App, World};
-use crate::domain::setting::Problems;
+use crate::config::{self, Sources};
+use crate::domain::setting::{Problem, Problems};
 use crate::serve::TlsKeys;
 use crate::session::settings::memory;
 
@@ -22,29 +23,38 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> ExitCode {
-        let settings = match load(&self.config.sources()) {
-            Ok(settings) => settings,
-            Err(code) => return code,
-        };
-        let runtime = match runtime(1) {
-            Ok(runtime) => runtime,
-            Err(code) => return code,
-        };
-        let world = World::default();
-        let mut problems = Problems::default();
-        if let Some(tls) = &settings.server.tls {
-            problems.ok("server.tls", TlsKeys::open(tls, &world.watcher));
-        }
-        let mut problems = problems.into_vec();
-        // Keys are made in a store that is thrown away.
-        if let Err(more) = runtime.block_on(App::build(&settings, memory(), world)) {
-            problems.extend(more);
-        }
-        if problems.is_empty() {
-            println!("the configuration is good");
-            ExitCode::SUCCESS
-        } else {
-            refuse(&problems)
+        match problems(&self.config.sources()) {
+            Err(code) => code,
+            Ok(problems) if problems.is_empty() => {
+                println!("the configuration is good");
+                ExitCode::SUCCESS
+            }
+            Ok(problems) => refuse(&problems),
         }
     }
+}
+
+/// Everything that is wrong with a configuration: what cannot be read, and what does not fit
+/// together in the rest.
+pub(super) fn problems(sources: &Sources) -> Result<Vec<Problem>, ExitCode> {
+    let (settings, mut found) = config::load_partly(sources);
+    let Some(settings) = settings else { return Ok(found) };
+    let world = World::default();
+    let mut more = Problems::default();
+    if let Some(tls) = &settings.server.tls {
+        more.ok("server.tls", TlsKeys::open(tls, &world.watcher));
+    }
+    let mut more = more.into_vec();
+    // Keys are made in a store that is thrown away.
+    if let Err(unfit) = runtime(1)?.block_on(App::build(&settings, memory(), world)) {
+        more.extend(unfit);
+    }
+    // What stands above a key that is wrong may lack only that.
+    let follows = |problem: &Problem| {
+        let above = format!("{}.", problem.path);
+        found.iter().any(|cause| cause.path == problem.path || cause.path.starts_with(&above))
+    };
+    more.retain(|problem| !follows(problem));
+    found.extend(more);
+    Ok(found)
 }

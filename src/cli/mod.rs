@@ -66,9 +66,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reads the configuration or prints what is wrong with it.
+/// Reads the configuration or prints everything that is wrong with it.
 fn load(sources: &Sources) -> Result<config::Settings, ExitCode> {
-    config::load(sources).map_err(|problems| refuse(&problems))
+    config::load(sources).map_err(|_| match check::problems(sources) {
+        Ok(problems) => refuse(&problems),
+        Err(code) => code,
+    })
 }
 
 /// Prints all problems; the exit code of a wrong configuration.

@@ -2,20 +2,23 @@
 //! environment. Reads each section into its part's settings type and reports everything
 //! that is wrong at once. `app` resolves the references between sections.
 
+mod load;
 mod tenant;
 
+use std::fmt;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use load::{admin, load, load_partly};
 pub use tenant::{AgsSettings, AnswerHubSettings, ServiceSettings, TenantSettings};
 
 use crate::domain::TenantId;
-use crate::domain::setting::{self, Problem, Problems, SecretSource};
+use crate::domain::setting::{Problems, SecretSource};
 use crate::serve::{AdminSettings, ServerSettings};
-use crate::session::settings::{self as store_settings, StoreSettings};
+use crate::session::settings::StoreSettings;
 use crate::telemetry::LogSettings;
 
 /// Every key with its default and what it means.
@@ -39,11 +42,29 @@ pub struct Settings {
     /// `[geo]`.
     pub geo: GeoSettings,
     /// `[validators.<name>]`, read by `sso` when they are built.
-    pub validators: IndexMap<String, Value>,
+    pub validators: Tables,
     /// `[accounts.<name>]`, read by `account` when they are built.
-    pub accounts: IndexMap<String, Value>,
+    pub accounts: Tables,
     /// `[tenants.<id>]`.
     pub tenants: IndexMap<TenantId, TenantSettings>,
+}
+
+/// Tables that their part reads, by name. `Debug` shows the names only: secrets may stand in
+/// them as plain text.
+#[derive(Clone, Default)]
+pub struct Tables(IndexMap<String, Value>);
+
+impl Tables {
+    /// Each table and its name, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
 }
 
 /// What kind of place this is.
@@ -88,115 +109,10 @@ pub struct Sources {
     pub environment: bool,
 }
 
-/// Reads the configuration.
-///
-/// # Errors
-/// Everything that is wrong with it, unless a source is not TOML at all.
-pub fn load(sources: &Sources) -> Result<Settings, Vec<Problem>> {
-    let mut problems = Problems::default();
-    let settings = merged(sources, &mut problems).and_then(|v| read(v, &mut problems));
-    match settings {
-        Some(settings) if problems.is_empty() => Ok(settings),
-        _ => Err(problems.into_vec()),
-    }
-}
-
-fn merged(sources: &Sources, problems: &mut Problems) -> Option<Value> {
-    use config::{Config, Environment, File, FileFormat};
-    let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-    for path in &sources.files {
-        builder = builder.add_source(File::from(path.as_path()).format(FileFormat::Toml));
-    }
-    if let Some(overlay) = &sources.overlay {
-        builder = builder.add_source(File::from_str(overlay, FileFormat::Toml));
-    }
-    if sources.environment {
-        let prefix = Environment::with_prefix("CAMBIO").prefix_separator("__").separator("__");
-        builder = builder.add_source(prefix);
-    }
-    let built = builder.build().and_then(config::Config::try_deserialize::<Value>);
-    problems.ok("configuration", built)
-}
-
-fn read(value: Value, problems: &mut Problems) -> Option<Settings> {
-    let Value::Object(mut sections) = value else {
-        problems.push("configuration", "must be a table");
-        return None;
-    };
-    let mut section = |name: &str| sections.shift_remove(name).unwrap_or(Value::Null);
-    let environment = setting::parse(section("environment"), "environment", problems);
-    let server: Option<ServerSettings> = setting::parse(section("server"), "server", problems);
-    let admin = setting::parse(section("admin"), "admin", problems);
-    let log: Option<LogSettings> = setting::parse(section("log"), "log", problems);
-    let store = store_settings::parse(section("store"), "store", problems);
-    let keys = setting::parse(section("keys"), "keys", problems);
-    let geo = setting::parse(section("geo"), "geo", problems);
-    let validators = tables(section("validators"), "validators", problems);
-    let accounts = tables(section("accounts"), "accounts", problems);
-    let tenants = tables(section("tenants"), "tenants", problems);
-    for unknown in sections.keys() {
-        problems.push(unknown, "is no section of the configuration");
-    }
-
-    if let Some(server) = &server {
-        server.check(problems);
-    }
-    if let Some(log) = &log {
-        log.check(problems);
-    }
-    let tenants = read_tenants(tenants, problems);
-    Some(Settings {
-        environment: environment?,
-        server: server?,
-        admin: admin?,
-        log: log?,
-        store: store?,
-        keys: keys?,
-        geo: geo?,
-        validators,
-        accounts,
-        tenants,
-    })
-}
-
-fn tables(value: Value, path: &str, problems: &mut Problems) -> IndexMap<String, Value> {
-    setting::parse::<Option<IndexMap<String, Value>>>(value, path, problems)
-        .flatten()
-        .unwrap_or_default()
-}
-
-fn read_tenants(
-    tables: IndexMap<String, Value>,
-    problems: &mut Problems,
-) -> IndexMap<TenantId, TenantSettings> {
-    let mut tenants = IndexMap::new();
-    for (id, table) in tables {
-        let path = setting::join("tenants", &id);
-        let id = problems.ok(&path, TenantId::parse(&id));
-        let tenant = setting::parse(table, &path, problems);
-        if let (Some(id), Some(tenant)) = (id, tenant) {
-            tenants.insert(id, tenant);
-        }
-    }
-    tenants
-}
-
 impl GeoSettings {
     /// The header's name, if it is one.
     pub fn header(&self, problems: &mut Problems) -> Option<http::HeaderName> {
         let name = self.country_header.as_ref()?;
         problems.ok("geo.country_header", name.parse())
     }
-}
-
-/// Reads `[admin]` only, for `cambio healthcheck`.
-///
-/// # Errors
-/// What is wrong with that section.
-pub fn admin(sources: &Sources) -> Result<AdminSettings, Vec<Problem>> {
-    let mut problems = Problems::default();
-    let admin = merged(sources, &mut problems)
-        .map(|mut value| value["admin"].take())
-        .and_then(|value| setting::parse(value, "admin", &mut problems));
-    admin.ok_or_else(|| problems.into_vec())
 }

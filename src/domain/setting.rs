@@ -2,16 +2,17 @@
 //! problem collected under its key path instead of stopping at the first. The parts
 //! define their settings with these; `config` calls them.
 
+mod read;
+mod secret_source;
+
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use zeroize::Zeroizing;
 
-use super::SecretString;
+pub use read::{parse, parse_partly};
+pub use secret_source::SecretSource;
 
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,37 +63,6 @@ impl Problems {
     }
 }
 
-/// Reads a settings type (with `deny_unknown_fields`) from `value`, which stands at `path`.
-/// Goes on behind each problem that has a key of its own, so that one pass reports all of them.
-pub fn parse<T: DeserializeOwned>(
-    mut value: Value,
-    path: &str,
-    problems: &mut Problems,
-) -> Option<T> {
-    let before = problems.len();
-    loop {
-        match serde_path_to_error::deserialize::<_, T>(&value) {
-            Ok(parsed) => return (problems.len() == before).then_some(parsed),
-            Err(error) => {
-                let inner = error.path().clone();
-                let message = error.into_inner().to_string();
-                let keys: Vec<String> = inner.iter().map(segment).collect();
-                if message.starts_with("invalid type: string") && read_scalar(&mut value, &keys) {
-                    continue;
-                }
-                let key = keys.iter().fold(path.to_owned(), |p, k| join(&p, k));
-                let consequence = message.starts_with("missing field") && problems.len() > before;
-                if !consequence {
-                    problems.push(key, message);
-                }
-                if keys.is_empty() || !remove(&mut value, &keys) {
-                    return None;
-                }
-            }
-        }
-    }
-}
-
 /// Takes the `kind` out of a tagged table.
 pub fn take_kind(value: &mut Value, path: &str, problems: &mut Problems) -> Option<String> {
     match value.as_object_mut().and_then(|table| table.shift_remove("kind")) {
@@ -112,53 +82,6 @@ pub fn take_kind(value: &mut Value, path: &str, problems: &mut Problems) -> Opti
 #[must_use]
 pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
-fn segment(segment: &serde_path_to_error::Segment) -> String {
-    match segment {
-        serde_path_to_error::Segment::Seq { index } => index.to_string(),
-        serde_path_to_error::Segment::Map { key } => key.clone(),
-        serde_path_to_error::Segment::Enum { variant } => variant.clone(),
-        serde_path_to_error::Segment::Unknown => "?".to_owned(),
-    }
-}
-
-/// Environment variables are texts: one that stands where a number or a boolean belongs is
-/// read as one. `false` when it is none.
-fn read_scalar(value: &mut Value, keys: &[String]) -> bool {
-    let Some(leaf) = walk(value, keys) else { return false };
-    let scalar = leaf.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    match scalar {
-        Some(scalar @ (Value::Number(_) | Value::Bool(_))) => {
-            *leaf = scalar;
-            true
-        }
-        _ => false,
-    }
-}
-
-fn walk<'v>(value: &'v mut Value, keys: &[String]) -> Option<&'v mut Value> {
-    keys.iter().try_fold(value, |at, key| match at {
-        Value::Object(table) => table.get_mut(key),
-        Value::Array(items) => items.get_mut(key.parse::<usize>().ok()?),
-        _ => None,
-    })
-}
-
-fn remove(value: &mut Value, keys: &[String]) -> bool {
-    let Some((last, parents)) = keys.split_last() else { return false };
-    let Some(at) = walk(value, parents) else { return false };
-    match at {
-        Value::Object(table) => table.shift_remove(last).is_some(),
-        Value::Array(items) => match last.parse::<usize>() {
-            Ok(i) if i < items.len() => {
-                items.remove(i);
-                true
-            }
-            _ => false,
-        },
-        _ => false,
-    }
 }
 
 /// A duration as people write it: `"90s"`, `"6h"`, `"30days"`; a bare number is seconds.
@@ -208,144 +131,5 @@ impl<'de> Deserialize<'de> for HumanDuration {
     }
 }
 
-/// Where a secret comes from: `"the text"` or `{ file = "/run/secrets/x" }` (one trailing
-/// line break is cut off). Never shown.
-#[derive(Clone)]
-pub enum SecretSource {
-    /// The secret itself.
-    Value(SecretString),
-    /// The file that holds it.
-    File(PathBuf),
-}
-
-impl SecretSource {
-    /// The secret.
-    ///
-    /// # Errors
-    /// A text for [`Problems`] when the file cannot be read, is larger than 64 KiB, is not
-    /// UTF-8, or the secret is empty.
-    pub fn load(&self) -> Result<SecretString, String> {
-        let secret = match self {
-            Self::Value(secret) => secret.clone(),
-            Self::File(path) => read_secret(path)?,
-        };
-        if secret.expose().is_empty() { Err("secret is empty".to_owned()) } else { Ok(secret) }
-    }
-}
-
-fn read_secret(path: &Path) -> Result<SecretString, String> {
-    let bytes = Zeroizing::new(
-        std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?,
-    );
-    if bytes.len() > 64 * 1024 {
-        return Err(format!("{} is larger than 64 KiB", path.display()));
-    }
-    let text =
-        std::str::from_utf8(&bytes).map_err(|_| format!("{} is not UTF-8", path.display()))?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    Ok(SecretString::new(text.strip_suffix('\r').unwrap_or(text)))
-}
-
-impl fmt::Debug for SecretSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Value(_) => f.write_str("[redacted]"),
-            Self::File(path) => write!(f, "file {}", path.display()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretSource {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = SecretSource;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a secret text or { file = \"path\" }")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretSource, E> {
-                Ok(SecretSource::Value(SecretString::new(text)))
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                map: A,
-            ) -> Result<SecretSource, A::Error> {
-                #[derive(Deserialize)]
-                #[serde(deny_unknown_fields)]
-                struct Table {
-                    file: PathBuf,
-                }
-                Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))
-                    .map(|t| SecretSource::File(t.file))
-            }
-        }
-        // A number or boolean here would be quoted in serde's error: refuse it ourselves.
-        struct Guarded(Option<SecretSource>);
-        impl<'de> Deserialize<'de> for Guarded {
-            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let value = Value::deserialize(d)?;
-                Ok(Self(match value {
-                    Value::String(_) | Value::Object(_) => value.deserialize_any(Visitor).ok(),
-                    _ => None,
-                }))
-            }
-        }
-        Guarded::deserialize(d)?
-            .0
-            .ok_or_else(|| serde::de::Error::custom("must be a text or { file = \"path\" }"))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only parsed")]
-    struct Sample {
-        #[serde(default)]
-        a: Option<HumanDuration>,
-        #[serde(default)]
-        b: Option<u8>,
-        #[serde(default)]
-        s: Option<SecretSource>,
-    }
-
-    #[test]
-    fn all_problems_are_reported_at_once_with_their_paths() {
-        let mut problems = Problems::default();
-        let value = json!({"a": "soon", "b": 300, "c": 1, "d": 2, "s": 12345678});
-        assert!(parse::<Sample>(value, "x", &mut problems).is_none());
-        let mut paths: Vec<_> = problems.into_vec().into_iter().map(|p| p.path).collect();
-        paths.sort();
-        assert_eq!(paths, ["x.a", "x.b", "x.c", "x.d", "x.s"]);
-    }
-
-    #[test]
-    fn a_text_from_the_environment_is_read_as_the_number_it_must_be() {
-        let mut problems = Problems::default();
-        let sample = parse::<Sample>(json!({"b": "7", "s": "12345678"}), "x", &mut problems);
-        let sample = sample.unwrap();
-        assert_eq!(sample.b, Some(7));
-        assert_eq!(sample.s.unwrap().load().unwrap().expose(), "12345678");
-    }
-
-    #[test]
-    fn a_wrong_secret_is_not_quoted_in_the_problem() {
-        let mut problems = Problems::default();
-        let _ = parse::<Sample>(json!({"s": 12345678}), "x", &mut problems);
-        assert!(!problems.into_vec()[0].message.contains("12345678"));
-    }
-
-    #[test]
-    fn durations_read_as_people_write_them() {
-        let parse = |v: Value| serde_json::from_value::<HumanDuration>(v).map(|d| d.0.as_secs());
-        assert_eq!(parse(json!("90s")).unwrap(), 90);
-        assert_eq!(parse(json!("6h")).unwrap(), 21600);
-        assert_eq!(parse(json!(5)).unwrap(), 5);
-        assert_eq!(parse(json!("5")).unwrap(), 5);
-        assert!(parse(json!(-5)).is_err());
-    }
-}
+mod tests;

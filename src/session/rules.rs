@@ -153,7 +153,8 @@ mod tests {
 
     fn next() -> NextPair {
         let grace = Duration::from_secs(30);
-        NextPair { expires_at: Timestamp::MAX, account: None, on_network: false, grace }
+        let service = session(1).service;
+        NextPair { service, expires_at: Timestamp::MAX, account: None, on_network: false, grace }
     }
 
     fn decide(stored: u32, token: u32) -> Decision {

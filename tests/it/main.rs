@@ -2,12 +2,20 @@
 //! named after what it shows; `*_fixtures` and `fake_*` hold no tests.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "fixtures fail loudly")]
 
+mod ags;
+mod answerhub;
+mod architecture;
+mod bad_input;
+mod configuration;
 mod e2e;
 mod fake_upstream;
 mod golden;
+mod race;
 mod sso_contract;
 mod sso_fixtures;
 mod sso_http;
 mod sso_jwt;
+mod standard;
 mod store_conformance;
+mod support;
 mod token;

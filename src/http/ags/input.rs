@@ -2,8 +2,12 @@
 //! discovery says is mandatory.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::domain::DeviceId;
@@ -23,7 +27,7 @@ const KEPT_OF_DEVICE: [&str; 3] = ["screen", "hardware", "OS"];
 #[derive(Debug, Deserialize)]
 pub(super) struct Input<'a> {
     #[serde(borrow)]
-    parameters: Vec<Parameter<'a>>,
+    parameters: Vec<Object<Parameter<'a>>>,
     #[serde(rename = "deviceInformation", default)]
     device_information: Option<Value>,
     #[serde(rename = "clientId", borrow, default)]
@@ -38,6 +42,27 @@ struct Parameter<'a> {
     value: Cow<'a, str>,
 }
 
+/// A JSON object and nothing else: the types that serde derives take an array of the members'
+/// values, too, which is not the contract's shape.
+#[derive(Debug)]
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        d.deserialize_map(Members(PhantomData))
+    }
+}
+
 impl<'a> Input<'a> {
     /// Parses a body and holds it to the call's table, if discovery lists the call.
     ///
@@ -48,7 +73,7 @@ impl<'a> Input<'a> {
             return Err(HttpError::bad_request("body is empty"));
         }
         // The parser's text says where, and may quote a token: line and column are enough.
-        let input: Self = serde_json::from_slice(bytes).map_err(|e| {
+        let Object(input): Object<Self> = serde_json::from_slice(bytes).map_err(|e| {
             let what = if e.is_data() { "body has the wrong shape" } else { "body is not json" };
             HttpError::bad_request(format!("{what} (line {}, column {})", e.line(), e.column()))
         })?;
@@ -66,7 +91,8 @@ impl<'a> Input<'a> {
     /// # Errors
     /// 400 when it is missing, empty or sent twice.
     pub(super) fn required(&self, name: &str) -> Result<&str, HttpError> {
-        let mut named = self.parameters.iter().filter(|p| p.name.eq_ignore_ascii_case(name));
+        let parameters = self.parameters.iter().map(|Object(parameter)| parameter);
+        let mut named = parameters.filter(|p| p.name.eq_ignore_ascii_case(name));
         match (named.next(), named.next()) {
             (Some(parameter), None) if !parameter.value.is_empty() => Ok(&parameter.value),
             (Some(_), None) => Err(HttpError::bad_request(format!("parameter {name} is empty"))),

@@ -1,0 +1,11 @@
+//! The AGS contract (B.0 to B.7), line by line, over the whole service.
+
+mod accounts;
+mod common;
+mod devices;
+mod discovery;
+mod location;
+mod refresh;
+mod session_token;
+mod sign_on;
+mod sign_out;

@@ -1,0 +1,126 @@
+//! `config/default.toml`, which is embedded and is the reference: it reads as it stands, and
+//! with every key that is commented out.
+
+use std::path::Path;
+use std::process::Command;
+
+use cambio::app::{App, World};
+use cambio::config::DEFAULTS;
+use cambio::session::settings::memory;
+
+use super::load;
+use crate::support::{BASE, mmdb};
+
+#[test]
+fn the_embedded_defaults_read_as_they_stand() {
+    assert!(load("").is_ok());
+}
+
+/// The reference with every commented key in force, its files in `dir`.
+fn uncommented(dir: &Path) -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        // This key belongs to another kind of store than the one above it.
+        Some(key) if key.starts_with("capacity") => String::new(),
+        Some(key) if !key.starts_with(' ') => key.to_owned(),
+        _ => line.to_owned(),
+    };
+    let mut text: String = DEFAULTS.lines().map(|l| line(l) + "\n").collect();
+    for place in ["/run/secrets", "/etc/cambio", "/var/lib/GeoIP"] {
+        text = text.replace(place, &dir.display().to_string());
+    }
+    text
+}
+
+/// Every file that the reference names, with something good in it.
+fn write_files(dir: &Path) {
+    let write = |name: &str, content: &[u8]| std::fs::write(dir.join(name), content).unwrap();
+    write("cambio-kek", b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
+    for secret in ["portal-cookie", "idp-shared", "head-end-1", "ags-key"] {
+        write(secret, b"a secret of more than thirty-two bytes\n");
+    }
+    write("users.toml", b"");
+    write("accounts.toml", b"");
+    write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));
+    let authority = rcgen::generate_simple_self_signed(["sso.example.com".to_owned()]).unwrap();
+    write("sso-ca.pem", authority.cert.pem().as_bytes());
+}
+
+#[tokio::test]
+async fn every_key_of_the_reference_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    write_files(dir.path());
+    let settings = load(&uncommented(dir.path())).unwrap();
+    let app = App::build(&settings, memory(), World::default()).await.unwrap();
+    assert_eq!(app.gateway().tenants.len(), 2);
+}
+
+#[test]
+fn every_kind_of_store_can_be_configured() {
+    assert!(load("store = { kind = \"memory\", capacity = 1000 }").is_ok());
+    assert!(load("store.kind = \"memory\"").is_ok());
+    assert!(load("store = { kind = \"sqlite\", path = \"/tmp/x.db\" }").is_ok());
+}
+
+/// Runs `cambio check` on a configuration, with this in the environment.
+fn check(text: &str, environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("cambio.toml");
+    std::fs::write(&file, text).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_cambio"))
+        .args(["check", "--config"])
+        .arg(&file)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn the_environment_overrides_the_files() {
+    assert_eq!(check(BASE, &[]).0, Some(0));
+    let good =
+        [("CAMBIO__SERVER__WORKERS", "3"), ("CAMBIO__TENANTS__NAGRA__AGS__MAX_DEVICES", "7")];
+    assert_eq!(check(BASE, &good).0, Some(0));
+    let bad = [
+        ("CAMBIO__SERVER__LISTEN", "nowhere"),
+        ("CAMBIO__SERVER__LIMITS__MAX_BODY", "much"),
+        ("CAMBIO__LOG__FORMAT", "xml"),
+        ("CAMBIO__SEVER__LISTEN", "127.0.0.1:1"),
+    ];
+    let (code, told) = check(BASE, &bad);
+    assert_eq!(code, Some(2));
+    for key in ["server.listen", "server.limits.max_body", "log.format", "sever"] {
+        assert!(
+            told.lines().any(|line| line.trim().starts_with(&format!("{key}:"))),
+            "{key}: {told}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_and_what_does_not_fit_are_told_together() {
+    let text = BASE
+        .replace("validator = \"members\"", "validator = \"nobody\"")
+        .replace("kid = \"259629\"", "kdi = \"259629\"")
+        .replace("trusted_proxies = [\"10.0.0.0/8\"]", "trusted_proxies = [\"here\", \"there\"]");
+    let (code, told) = check(&text, &[("CAMBIO__LOG__FORMAT", "xml")]);
+    assert_eq!(code, Some(2));
+    let mut keys: Vec<_> = told
+        .lines()
+        .skip(1)
+        .map(|line| line.trim().split(": ").next().unwrap())
+        .filter(|key| !key.contains("password_service"))
+        .collect();
+    keys.sort_unstable();
+    let expected = [
+        "log.format",
+        "server.trusted_proxies.0",
+        "server.trusted_proxies.1",
+        "tenants.community.services.1.validator",
+        "tenants.nagra.ags.tokens.keys.0.kdi",
+        "tenants.nagra.ags.tokens.keys.0.kid",
+        "tenants.rival.ags.tokens.keys.0.kdi",
+        "tenants.rival.ags.tokens.keys.0.kid",
+    ];
+    assert_eq!(keys, expected, "{told}");
+}
