@@ -7,7 +7,7 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use base64::Engine;
 
-use crate::domain::setting::{Problems, SecretSource};
+use crate::domain::setting::{Problems, SecretSource, join};
 
 /// The shortest accepted secret, in bytes. Whoever has one cookie can try secrets at home, so
 /// a shorter one would let anybody sign cookies. The frameworks themselves ask for more.
@@ -48,6 +48,18 @@ impl HmacKeys {
         let Ok(len) = engine.decode_slice(mac, &mut buffer) else { return false };
         self.0.iter().any(|key| hmac::verify(key, signed, &buffer[..len]).is_ok())
     }
+}
+
+/// `secret_key` and `secret_key_fallbacks` of the table at `path`, as Django and Flask have them.
+pub(super) fn rotated<'s>(
+    path: &str,
+    current: &'s SecretSource,
+    fallbacks: &'s [SecretSource],
+) -> impl Iterator<Item = (String, &'s SecretSource)> {
+    let list = join(path, "secret_key_fallbacks");
+    let fallbacks = fallbacks.iter().enumerate();
+    let fallbacks = fallbacks.map(move |(i, source)| (join(&list, &i.to_string()), source));
+    std::iter::once((join(path, "secret_key"), current)).chain(fallbacks)
 }
 
 impl fmt::Debug for HmacKeys {

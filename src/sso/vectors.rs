@@ -23,9 +23,7 @@ pub(super) fn time(vectors: &Value, pointer: &str) -> Timestamp {
 }
 
 /// Secrets as a `Settings` hands them on.
-pub(super) fn secrets<'s>(
-    sources: &'s [SecretSource],
-) -> impl Iterator<Item = (String, &'s SecretSource)> {
+pub(super) fn secrets(sources: &[SecretSource]) -> impl Iterator<Item = (String, &SecretSource)> {
     sources.iter().map(|source| ("secret".to_owned(), source))
 }
 

@@ -18,7 +18,7 @@ use self::format::Opener;
 use super::fields::Fields;
 use super::mapping::Mapping;
 use super::timed_text::MAX_LEN;
-use super::{SsoValidator, ValidateCx, ValidateError, credential, iso_time};
+use super::{SsoValidator, ValidateCx, ValidateError, credential, hmac_keys, iso_time};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
 
@@ -77,13 +77,7 @@ impl Settings {
         if self.authentication_backends.is_empty() {
             problems.push(join(path, "authentication_backends"), "must name at least one backend");
         }
-        let fallbacks = join(path, "secret_key_fallbacks");
-        let secrets = std::iter::once((join(path, "secret_key"), &self.secret_key)).chain(
-            self.secret_key_fallbacks
-                .iter()
-                .enumerate()
-                .map(|(i, source)| (join(&fallbacks, &i.to_string()), source)),
-        );
+        let secrets = hmac_keys::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
         let validator = Django {
             opener: Opener::load(&self.salt, secrets, problems),
             age: self.session_cookie_age.0,

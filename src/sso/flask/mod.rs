@@ -18,7 +18,7 @@ pub(super) use self::format::key as signer_key;
 use super::fields::Fields;
 use super::mapping::Mapping;
 use super::timed_text::MAX_LEN;
-use super::{SsoValidator, ValidateCx, ValidateError, credential};
+use super::{SsoValidator, ValidateCx, ValidateError, credential, hmac_keys};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
 
@@ -64,13 +64,7 @@ impl Settings {
         if self.permanent_session_lifetime.0 < Duration::from_secs(1) {
             problems.push(join(path, "permanent_session_lifetime"), "must be at least a second");
         }
-        let fallbacks = join(path, "secret_key_fallbacks");
-        let secrets = std::iter::once((join(path, "secret_key"), &self.secret_key)).chain(
-            self.secret_key_fallbacks
-                .iter()
-                .enumerate()
-                .map(|(i, source)| (join(&fallbacks, &i.to_string()), source)),
-        );
+        let secrets = hmac_keys::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
         let validator = Flask {
             opener: Opener::load(&self.salt, secrets, problems),
             lifetime: self.permanent_session_lifetime.0,
