@@ -24,10 +24,12 @@ use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
 
 /// `SessionStore.key_salt` of the backend.
 const SALT: &str = "django.contrib.sessions.backends.signed_cookies";
-/// Where `django.contrib.auth` keeps who is logged in (`SESSION_KEY`), and which of
-/// `AUTHENTICATION_BACKENDS` said so (`BACKEND_SESSION_KEY`).
+/// Where `django.contrib.auth` keeps who is logged in (`SESSION_KEY`), which of
+/// `AUTHENTICATION_BACKENDS` said so (`BACKEND_SESSION_KEY`), and a hash of the password at that time
+/// (`HASH_SESSION_KEY`).
 const USER_ID: &str = "_auth_user_id";
 const USER_BACKEND: &str = "_auth_user_backend";
+const USER_HASH: &str = "_auth_user_hash";
 /// What `request.session.set_expiry` leaves: seconds, or a time.
 const SESSION_EXPIRY: &str = "_session_expiry";
 
@@ -124,22 +126,27 @@ impl Django {
         if end <= now {
             return Err(ValidateError::Rejected("it has expired"));
         }
-        self.check_backend(&opened.session)?;
+        self.check_log_in(&opened.session)?;
         let who = self.mapping.apply(&opened.session).map_err(ValidateError::Rejected)?;
         Ok(Verified { expires_at: Some(end), ..who })
     }
 
-    /// As `django.contrib.auth.get_user` does: a log-in counts while its backend does.
-    fn check_backend(&self, session: &Value) -> Result<(), ValidateError> {
+    /// As `django.contrib.auth.get_user` does: a log-in counts while its backend does, and with
+    /// the hash of the password (which only the user's row can confirm).
+    fn check_log_in(&self, session: &Value) -> Result<(), ValidateError> {
         if session.get(USER_ID).is_none() {
             return Ok(());
         }
-        let backend = session.get(USER_BACKEND).and_then(Value::as_str);
-        if backend.is_some_and(|name| self.backends.iter().any(|known| known == name)) {
-            Ok(())
-        } else {
-            Err(ValidateError::Rejected("authentication backend is not one of the settings'"))
+        let text = |name| session.get(name).and_then(Value::as_str);
+        if !text(USER_BACKEND).is_some_and(|name| self.backends.iter().any(|known| known == name)) {
+            return Err(ValidateError::Rejected(
+                "authentication backend is not one of the settings'",
+            ));
         }
+        if text(USER_HASH).is_none_or(str::is_empty) {
+            return Err(ValidateError::Rejected("log-in has no hash of the password"));
+        }
+        Ok(())
     }
 }
 

@@ -40,7 +40,8 @@ fn sign(session: &Value) -> String {
 
 fn session(extra: &Value) -> Value {
     let mut session = json!({"_auth_user_id": "1",
-        "_auth_user_backend": "django.contrib.auth.backends.ModelBackend"});
+        "_auth_user_backend": "django.contrib.auth.backends.ModelBackend",
+        "_auth_user_hash": "798876f3"});
     session.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     session
 }
@@ -154,7 +155,9 @@ fn a_log_in_counts_while_its_backend_does() {
     let ldap = session(&json!({"_auth_user_backend": "django_auth_ldap.backend.LDAPBackend"}));
     let nameless = session(&json!({"_auth_user_backend": null}));
     let django = build(&json!({}));
-    for session in [&ldap, &nameless, &json!({"_auth_user_id": "1"})] {
+    let (hashless, no_hash) =
+        (session(&json!({"_auth_user_hash": null})), session(&json!({"_auth_user_hash": ""})));
+    for session in [&ldap, &nameless, &hashless, &no_hash, &json!({"_auth_user_id": "1"})] {
         let verdict = django.decide(&sign(session), SIGNED_AT);
         assert!(matches!(verdict, Err(ValidateError::Rejected(_))), "{session}");
     }
