@@ -23,7 +23,7 @@ pub(super) fn sso_cookie(
     name: &str,
     header_too: bool,
 ) -> Result<Option<Credential>, HttpError> {
-    let mut found: Option<Zeroizing<String>> = None;
+    let mut found: Option<SecretString> = None;
     // HTTP/2 clients may split the header (RFC 9113 section 8.2.3): all lines are one list.
     for line in headers.get_all(header::COOKIE) {
         let line = std::str::from_utf8(line.as_bytes())
@@ -43,14 +43,10 @@ pub(super) fn sso_cookie(
             one_value(&mut found, text.trim(), name)?;
         }
     }
-    Ok(found.map(|value| Credential::Cookie(SecretString::new(value.as_str()))))
+    Ok(found.map(Credential::Cookie))
 }
 
-fn one_value(
-    found: &mut Option<Zeroizing<String>>,
-    value: &str,
-    name: &str,
-) -> Result<(), HttpError> {
+fn one_value(found: &mut Option<SecretString>, value: &str, name: &str) -> Result<(), HttpError> {
     if value.is_empty() {
         return Err(HttpError::bad_request(format!("{name} is empty")));
     }
@@ -60,12 +56,12 @@ fn one_value(
         )));
     }
     match found {
-        Some(first) if first.as_str() != value => {
+        Some(first) if first.expose() != value => {
             Err(HttpError::bad_request(format!("{name} is sent twice with different values")))
         }
         Some(_) => Ok(()),
         None => {
-            *found = Some(Zeroizing::new(value.to_owned()));
+            *found = Some(SecretString::new(value));
             Ok(())
         }
     }

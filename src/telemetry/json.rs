@@ -1,19 +1,17 @@
 //! JSON log lines, written straight into a buffer: `tracing-subscriber`'s own formatter
-//! builds maps, which costs more than minting a token does. A span's fields are rendered
-//! once, when it opens.
+//! builds maps, which costs more than minting a token does.
 
 use std::cell::RefCell;
 use std::fmt::{Debug, Write};
 use std::time::{Duration, SystemTime};
 
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
 
 use super::sink::Sink;
+use crate::support::correlation;
 
 /// The longest value that is written, in bytes; longer ones are cut.
 const MAX_VALUE: usize = 2048;
@@ -30,31 +28,12 @@ impl JsonLines {
     }
 }
 
-/// A span's fields, rendered: `,"correlation.id":"…"`.
-struct Rendered(String);
-
 thread_local! {
     static LINE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
-        let mut rendered = String::with_capacity(96);
-        attributes.record(&mut Fields(&mut rendered));
-        if let Some(span) = cx.span(id) {
-            span.extensions_mut().insert(Rendered(rendered));
-        }
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
-        if let Some(span) = cx.span(id)
-            && let Some(rendered) = span.extensions_mut().get_mut::<Rendered>()
-        {
-            values.record(&mut Fields(&mut rendered.0));
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+impl<S: Subscriber> Layer<S> for JsonLines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         LINE.with_borrow_mut(|line| {
             line.clear();
             let meta = event.metadata();
@@ -66,11 +45,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
             line.push_str(meta.target());
             line.push('"');
             event.record(&mut Fields(line));
-            for span in cx.event_scope(event).into_iter().flatten() {
-                if let Some(rendered) = span.extensions().get::<Rendered>() {
-                    line.push_str(&rendered.0);
-                }
-            }
+            correlation::with_current(|id| {
+                // Correlation ids hold nothing that JSON escapes.
+                line.push_str(",\"correlation.id\":\"");
+                line.push_str(id.as_str());
+                line.push('"');
+            });
             line.push_str("}\n");
             self.sink.push(line.as_bytes());
         });
