@@ -36,9 +36,39 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// The groups of this file.
 pub(crate) fn benches(c: &mut Criterion) {
+    better_auth(c);
+    django(c);
+    flask(c);
     signed_cookie(c);
     jwt_hs256(c);
     jwt_es256(c);
+}
+
+fn better_auth(c: &mut Criterion) {
+    let file = vectors(include_str!("../../tests/data/vectors/better-auth.json"));
+    let table = json!({"kind": "better_auth", "secrets": [file["secret"]]});
+    run(c, "sso/better_auth", table, file["session_data_cookie"].as_str().unwrap());
+}
+
+fn django(c: &mut Criterion) {
+    let file = vectors(include_str!("../../tests/data/vectors/django.json"));
+    let cookie = |i: usize| file["signed_cookies"]["vectors"][i]["cookie"].as_str().unwrap();
+    let table = |subject: &str| json!({"kind": "django", "secret_key": file["secret_key"], "fields": {"subject": subject}});
+    run(c, "sso/django/short", table("uid"), cookie(3));
+    run(c, "sso/django/inflated", table("_auth_user_id"), cookie(0));
+}
+
+fn flask(c: &mut Criterion) {
+    let file = vectors(include_str!("../../tests/data/vectors/flask.json"));
+    let table = json!({"kind": "flask", "secret_key": file["secret_key"], "fields": {"subject": "user_id"}});
+    run(c, "sso/flask/short", table.clone(), file["vectors"][3]["cookie"].as_str().unwrap());
+    let inflated = file["vectors"][0]["cookie"].as_str().unwrap();
+    run_at(c, "sso/flask/inflated", table, inflated, Timestamp::from_secs(1_795_278_539));
+}
+
+/// Cookies that the real libraries made.
+fn vectors(json: &str) -> Value {
+    serde_json::from_str(json).unwrap()
 }
 
 fn signed_cookie(c: &mut Criterion) {

@@ -4,11 +4,17 @@
 //! dialects or tokens.
 
 mod authjs;
+mod better_auth;
 mod credential;
+mod django;
 mod endpoint;
 mod fetch;
+mod fields;
+mod flask;
+mod hmac_keys;
 mod http;
 mod iron_session;
+mod iso_time;
 mod jwt;
 mod laravel;
 mod mapping;
@@ -19,8 +25,13 @@ mod session_fields;
 mod session_token;
 pub mod settings;
 mod signed_cookie;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the kinds that read a session store"))]
+mod signed_id;
+mod timed_text;
 mod unseal;
 mod users;
+#[cfg(test)]
+mod vectors;
 
 pub use session_token::{digest as ticket_digest, generate as generate_ticket};
 pub use signed_cookie::{Payload as SignedCookiePayload, issue as issue_signed_cookie};

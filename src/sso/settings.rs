@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    SsoValidator, authjs, http, iron_session, jwt, laravel, rails, scripted, session_token,
-    signed_cookie, users,
+    SsoValidator, authjs, better_auth, django, flask, http, iron_session, jwt, laravel, rails,
+    scripted, session_token, signed_cookie, users,
 };
 use crate::domain::setting::{self, Problems};
 use crate::session::TicketStore;
@@ -32,6 +32,13 @@ pub fn build(
 ) -> Option<Arc<dyn SsoValidator>> {
     let kind = setting::take_kind(&mut value, path, problems)?;
     match kind.as_str() {
+        "better_auth" => {
+            setting::parse::<better_auth::Settings>(value, path, problems)?.build(path, problems)
+        }
+        "django" => {
+            setting::parse::<django::Settings>(value, path, problems)?.build(path, problems)
+        }
+        "flask" => setting::parse::<flask::Settings>(value, path, problems)?.build(path, problems),
         "signed_cookie" => {
             setting::parse::<signed_cookie::Settings>(value, path, problems)?.build(path, problems)
         }

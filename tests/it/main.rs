@@ -12,6 +12,7 @@ mod fake_upstream;
 mod golden;
 mod race;
 mod sso_contract;
+mod sso_examples;
 mod sso_fixtures;
 mod sso_http;
 mod sso_jwt;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cambio::domain::{Attributes, Credential, SecretString, Subject, Timestamp};
 use cambio::session::TicketStore;
 use cambio::sso::{SignedCookiePayload, SsoValidator, issue_signed_cookie, ticket_digest};
@@ -16,7 +18,7 @@ use serde_json::json;
 use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
 use crate::sso_fixtures::{
     NOW, SECRET, SigningKey, Tickets, build_with, cheap_hash, cookie, cx, cx_for, name, password,
-    ticket, token, try_build, validator,
+    ticket, token, try_build, validator, vector,
 };
 use crate::sso_sealed::mint;
 
@@ -96,6 +98,9 @@ macro_rules! contract {
 
 contract!(
     authjs,
+    better_auth,
+    django,
+    flask,
     http,
     iron_session,
     jwt,
@@ -242,6 +247,69 @@ mod clauses {
                 assert!(texts.iter().all(|text| !text.contains(secret)), "{secret} in {texts:?}");
             }
         }
+    }
+}
+
+/// A cookie cache that the real library wrote; its copy is good for longer than until `NOW`.
+async fn better_auth() -> Fixture {
+    let (file, good) = vector("better-auth", "/session_data_cookie");
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(&good).unwrap()).unwrap();
+    let signed = |text: String| cookie(&URL_SAFE_NO_PAD.encode(text));
+    let validator = validator(json!({"kind": "better_auth", "secrets": [file["secret"]]}));
+    Fixture {
+        rejected: vec![
+            signed(text.replace("Alice", "Boris")),
+            signed(text.replace("1795280154688", "1795280154689")),
+            signed(text.replace("rfay", "rfax")),
+        ],
+        malformed: vec![
+            cookie("hello"),
+            cookie(file["cookie_raw"].as_str().unwrap()),
+            signed(text.replace('}', " }")),
+        ],
+        ..Fixture::new(validator, cookie(&good))
+    }
+}
+
+/// A cookie that the real Django signed at `NOW`.
+async fn django() -> Fixture {
+    let (file, good) = vector("django", "/signed_cookies/vectors/3/cookie");
+    let of_other_key = file["fallback_vector"]["cookie"].as_str().unwrap();
+    let of_other_purpose = file["db"]["session_data"].as_str().unwrap();
+    let nobody = file.pointer("/signed_cookies/vectors/0/cookie").unwrap().as_str().unwrap();
+    let validator = validator(json!({"kind": "django", "secret_key": file["secret_key"],
+        "fields": {"subject": "uid"}}));
+    Fixture {
+        rejected: vec![
+            cookie(of_other_key),
+            cookie(of_other_purpose),
+            cookie(nobody),
+            cookie(&good[..good.len() - 1]),
+        ],
+        malformed: vec![
+            cookie("hello"),
+            cookie(&good.replace(':', "%3A")),
+            cookie(file["db"]["cookie"].as_str().unwrap()),
+        ],
+        ..Fixture::new(validator, cookie(&good))
+    }
+}
+
+/// A cookie that the real Flask signed at `NOW`.
+async fn flask() -> Fixture {
+    let (file, good) = vector("flask", "/vectors/3/cookie");
+    let of_the_future = file.pointer("/vectors/1/cookie").unwrap().as_str().unwrap();
+    let (_, of_other_key) = vector("canaille", "/cookie");
+    let validator = validator(json!({"kind": "flask", "secret_key": file["secret_key"],
+        "fields": {"subject": "user_id"}}));
+    Fixture {
+        rejected: vec![
+            cookie(of_the_future),
+            cookie(&of_other_key),
+            cookie(&good[..good.len() - 1]),
+        ],
+        malformed: vec![cookie("hello"), cookie(&good.replace('.', ":")), cookie("e30.AAAA")],
+        ..Fixture::new(validator, cookie(&good))
     }
 }
 
