@@ -37,6 +37,9 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// The groups of this file.
 pub(crate) fn benches(c: &mut Criterion) {
+    better_auth(c);
+    django(c);
+    flask(c);
     http_cached(c);
     signed_cookie(c);
     jwt_hs256(c);
@@ -63,7 +66,34 @@ fn http_cached(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(validator.validate(&credential, &cx)).unwrap();
     endpoint.join().unwrap();
-    ask(c, "sso/http/cached", &validator, &credential);
+    ask(c, "sso/http/cached", &validator, &credential, NOW);
+}
+
+fn better_auth(c: &mut Criterion) {
+    let file = vectors(include_str!("../../tests/data/vectors/better-auth.json"));
+    let table = json!({"kind": "better_auth", "secrets": [file["secret"]]});
+    run(c, "sso/better_auth", table, file["session_data_cookie"].as_str().unwrap());
+}
+
+fn django(c: &mut Criterion) {
+    let file = vectors(include_str!("../../tests/data/vectors/django.json"));
+    let cookie = |i: usize| file["signed_cookies"]["vectors"][i]["cookie"].as_str().unwrap();
+    let table = |subject: &str| json!({"kind": "django", "secret_key": file["secret_key"], "fields": {"subject": subject}});
+    run(c, "sso/django/short", table("uid"), cookie(3));
+    run(c, "sso/django/inflated", table("_auth_user_id"), cookie(0));
+}
+
+fn flask(c: &mut Criterion) {
+    let file = vectors(include_str!("../../tests/data/vectors/flask.json"));
+    let table = json!({"kind": "flask", "secret_key": file["secret_key"], "fields": {"subject": "user_id"}});
+    run(c, "sso/flask/short", table.clone(), file["vectors"][3]["cookie"].as_str().unwrap());
+    let inflated = file["vectors"][0]["cookie"].as_str().unwrap();
+    run_at(c, "sso/flask/inflated", table, inflated, Timestamp::from_secs(1_795_278_539));
+}
+
+/// Cookies that the real libraries made.
+fn vectors(json: &str) -> Value {
+    serde_json::from_str(json).unwrap()
 }
 
 fn signed_cookie(c: &mut Criterion) {
@@ -119,7 +149,18 @@ fn with_signature(signed: &str, signature: &[u8]) -> String {
 }
 
 fn run(c: &mut Criterion, name: &str, table: Value, credential: &str) {
-    ask(c, name, &validator(table), &Credential::Cookie(SecretString::new(credential)));
+    run_at(c, name, table, credential, NOW);
+}
+
+/// The same at another time.
+pub(crate) fn run_at(
+    c: &mut Criterion,
+    name: &str,
+    table: Value,
+    credential: &str,
+    now: Timestamp,
+) {
+    ask(c, name, &validator(table), &Credential::Cookie(SecretString::new(credential)), now);
 }
 
 fn validator(table: Value) -> Arc<dyn SsoValidator> {
@@ -128,9 +169,15 @@ fn validator(table: Value) -> Arc<dyn SsoValidator> {
     build(table, "bench", &cx, &mut Problems::default()).unwrap()
 }
 
-fn ask(c: &mut Criterion, name: &str, validator: &Arc<dyn SsoValidator>, credential: &Credential) {
+fn ask(
+    c: &mut Criterion,
+    name: &str,
+    validator: &Arc<dyn SsoValidator>,
+    credential: &Credential,
+    now: Timestamp,
+) {
     let (tenant, service) = (tenant(), service());
-    let cx = ValidateCx { now: NOW, deadline: in_an_hour(), tenant: &tenant, service: &service };
+    let cx = ValidateCx { now, deadline: in_an_hour(), tenant: &tenant, service: &service };
     c.bench_function(name, |b| {
         b.iter(|| {
             let verdict = validator.validate(black_box(credential), &cx).now_or_never();

@@ -17,9 +17,10 @@ use crate::serve::{self, Ended, Serve, Signals, Stage, TlsKeys, admin};
 
 /// How often watched files are looked at.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
-/// How often expired sessions are removed, and how many at a time at the most.
+/// How often expired sessions are removed, how many at a time and how many times at the most.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-const SWEEP_BATCH: u32 = 1000;
+const SWEEP_BATCH: u32 = 500;
+const SWEEP_BATCHES: u32 = 100;
 
 /// Where the service can be reached.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +47,7 @@ pub(super) async fn run(
     };
     tokio::spawn(watch_files(Arc::clone(&app)));
     tokio::spawn(sweep(Arc::clone(&app)));
-    tokio::spawn(reload(Arc::clone(&app), sources, hangups));
+    tokio::spawn(reload(Arc::clone(&app), settings.clone(), sources, hangups));
     let leave_for = settings.server.limits.drain_delay.0;
     tokio::spawn(async move { serve::stages(signals, &stage, leave_for).await });
 
@@ -112,23 +113,35 @@ async fn sweep(app: Arc<App>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match app.store().sweep(SWEEP_BATCH, app.world().clock.now()).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::debug!(removed, "expired sessions and tickets removed"),
-            Err(error) => tracing::warn!(%error, "cannot remove expired sessions"),
+        // As long as there is much to remove, so that it keeps up with any rate of sign-ons; a
+        // batch at a time, so that requests get their turn.
+        for _ in 0..SWEEP_BATCHES {
+            match app.store().sweep(SWEEP_BATCH, app.world().clock.now()).await {
+                Ok(0) => break,
+                Ok(removed) => tracing::debug!(removed, "expired sessions and tickets removed"),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot remove expired sessions");
+                    break;
+                }
+            }
         }
     }
 }
 
 /// SIGHUP reads the configuration again.
-async fn reload(app: Arc<App>, sources: Sources, mut hangups: Signal) {
+async fn reload(app: Arc<App>, started: Settings, sources: Sources, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
         let outcome = match config::load(&sources) {
-            Ok(settings) => app.reload(&settings).await,
+            Ok(settings) => app.reload(&settings).await.map(|()| settings),
             Err(problems) => Err(problems),
         };
         match outcome {
-            Ok(()) => tracing::info!("configuration reloaded"),
+            Ok(settings) => {
+                tracing::info!("configuration reloaded");
+                for section in settings.needing_restart(&started) {
+                    tracing::warn!(config.path = section, "changed, and needs a restart to count");
+                }
+            }
             Err(problems) => report(&problems),
         }
     }

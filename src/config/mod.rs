@@ -109,6 +109,33 @@ pub struct Sources {
     pub environment: bool,
 }
 
+impl Settings {
+    /// The sections in which these settings differ from those that the process `started` with,
+    /// and that are bound at start, so that a reload does not change them.
+    #[must_use]
+    pub fn needing_restart(&self, started: &Self) -> Vec<&'static str> {
+        // What these sections show in `Debug` is all that they hold: there are no secrets here.
+        let server = |s: &Self| {
+            let ServerSettings { listen, workers, tls, limits, cors, .. } = &s.server;
+            format!("{listen:?} {workers:?} {tls:?} {limits:?} {cors:?}")
+        };
+        let mut changed = Vec::new();
+        if server(self) != server(started) {
+            changed.push("server");
+        }
+        if self.admin.listen != started.admin.listen {
+            changed.push("admin");
+        }
+        if self.log != started.log {
+            changed.push("log");
+        }
+        if self.store != started.store {
+            changed.push("store");
+        }
+        changed
+    }
+}
+
 impl GeoSettings {
     /// The header's name, if it is one.
     pub fn header(&self, problems: &mut Problems) -> Option<http::HeaderName> {

@@ -18,7 +18,7 @@ pub enum CredentialKind {
 /// One credential, and nothing else of the request.
 #[derive(Debug, Clone)]
 pub enum Credential {
-    /// The cookie's value, exactly as the client sent it.
+    /// The cookie's value, exactly as the client sent it; chunks are joined.
     Cookie(SecretString),
     /// The token's text.
     Token(SecretString),

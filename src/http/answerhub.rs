@@ -9,11 +9,12 @@ use super::context::{answerhub, exchange_cx, named_service, site_tenant};
 use super::error::{ErrorCode, HttpError};
 use super::gateway::SharedGateway;
 use super::request::{Info, Peer};
-use super::respond::{json, respond};
+use super::respond::{json, json_text, respond};
 use super::{body, credentials};
 use crate::domain::CredentialKind;
 use crate::exchange::tenant::{AnswerHub, Service, Tenant};
 use crate::exchange::{cookie_sso, current_user};
+use crate::token::SiteToken;
 
 /// `POST /services/v2/auth/cookiesso/token.json`: the SSO cookie, or a header of its name.
 pub(super) async fn cookie_token(
@@ -36,13 +37,13 @@ pub(super) async fn token(
 }
 
 /// The vendor's answer: the heading promises `jwt`, the captured reply has `idToken`.
-#[derive(Serialize)]
-struct TokenBody<'a> {
-    jwt: &'a str,
-    #[serde(rename = "idToken")]
-    id_token: &'a str,
-    #[serde(rename = "expiresIn")]
-    expires_in: i64,
+fn token_body(SiteToken { token, expires_in }: &SiteToken) -> Vec<u8> {
+    let mut body = Vec::with_capacity(2 * token.len() + 64);
+    let parts = ["{\"jwt\":\"", token, "\",\"idToken\":\"", token, "\",\"expiresIn\":"];
+    parts.iter().for_each(|part| body.extend_from_slice(part.as_bytes()));
+    body.extend_from_slice(expires_in.to_string().as_bytes());
+    body.push(b'}');
+    body
 }
 
 async fn exchange_token(
@@ -74,9 +75,7 @@ async fn exchange_token(
     let _ = info.service.set(service.name.clone());
 
     let token = cookie_sso::exchange(&tenant, answerhub, service, &credential, &cx).await?;
-    let body =
-        TokenBody { jwt: &token.token, id_token: &token.token, expires_in: token.expires_in };
-    Ok(json(StatusCode::OK, &body))
+    Ok(json_text(StatusCode::OK, token_body(&token)))
 }
 
 fn cookie_service<'t>(

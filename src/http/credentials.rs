@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 use zeroize::Zeroizing;
 
+use super::chunks::{Chunks, chunk_number};
 use super::context::single;
 use super::error::HttpError;
 use crate::domain::{Credential, SecretString};
@@ -13,17 +14,20 @@ use crate::domain::{Credential, SecretString};
 /// The longest credential that is looked at, in bytes.
 const MAX_CREDENTIAL: usize = 8 * 1024;
 
-/// The SSO cookie of this name, or, where `header_too`, the header of the same name.
-/// `None` when there is neither.
+/// The SSO cookie of this name, or, where `header_too`, the header of the same name; in the
+/// absence of both, the chunks `<name>.0`, `<name>.1` … that some systems split it into.
+/// `None` when there is nothing of it.
 ///
 /// # Errors
-/// 400 when it is ill-formed: empty, too long, not UTF-8, or sent twice with different values.
+/// 400 when it is ill-formed: empty, too long, not UTF-8, or sent twice with different values;
+/// a chunk missing or sent twice.
 pub(super) fn sso_cookie(
     headers: &HeaderMap,
     name: &str,
     header_too: bool,
 ) -> Result<Option<Credential>, HttpError> {
-    let mut found: Option<Zeroizing<String>> = None;
+    let mut found: Option<SecretString> = None;
+    let mut chunks = Chunks::default();
     // HTTP/2 clients may split the header (RFC 9113 section 8.2.3): all lines are one list.
     for line in headers.get_all(header::COOKIE) {
         let line = std::str::from_utf8(line.as_bytes())
@@ -33,6 +37,8 @@ pub(super) fn sso_cookie(
             let Ok(cookie) = pair else { continue };
             if cookie.name() == name {
                 one_value(&mut found, cookie.value_trimmed(), name)?;
+            } else if let Some(number) = chunk_number(cookie.name(), name) {
+                chunks.add(number, cookie.value_trimmed());
             }
         }
     }
@@ -43,14 +49,13 @@ pub(super) fn sso_cookie(
             one_value(&mut found, text.trim(), name)?;
         }
     }
-    Ok(found.map(|value| Credential::Cookie(SecretString::new(value.as_str()))))
+    if found.is_none() {
+        found = chunks.join(name)?;
+    }
+    Ok(found.map(Credential::Cookie))
 }
 
-fn one_value(
-    found: &mut Option<Zeroizing<String>>,
-    value: &str,
-    name: &str,
-) -> Result<(), HttpError> {
+fn one_value(found: &mut Option<SecretString>, value: &str, name: &str) -> Result<(), HttpError> {
     if value.is_empty() {
         return Err(HttpError::bad_request(format!("{name} is empty")));
     }
@@ -60,12 +65,12 @@ fn one_value(
         )));
     }
     match found {
-        Some(first) if first.as_str() != value => {
+        Some(first) if first.expose() != value => {
             Err(HttpError::bad_request(format!("{name} is sent twice with different values")))
         }
         Some(_) => Ok(()),
         None => {
-            *found = Some(Zeroizing::new(value.to_owned()));
+            *found = Some(SecretString::new(value));
             Ok(())
         }
     }
@@ -151,6 +156,19 @@ mod tests {
         assert_eq!(cookie(&[("cookie", b"sso=\xff")]), Err(()));
         let long = [b"sso=".as_slice(), &vec![b'a'; MAX_CREDENTIAL + 1]].concat();
         assert_eq!(cookie(&[("cookie", &long)]), Err(()));
+    }
+
+    #[test]
+    fn chunks_count_only_where_the_whole_is_absent() {
+        assert_eq!(cookie(&[("cookie", b"sso.1=b; x=y; sso.0=a")]), Ok(Some("ab".into())));
+        assert_eq!(
+            cookie(&[("cookie", b"sso.1=b"), ("cookie", b"sso.0=a")]),
+            Ok(Some("ab".into()))
+        );
+        assert_eq!(cookie(&[("cookie", b"sso=v; sso.0=a; sso.0=b")]), Ok(Some("v".into())));
+        assert_eq!(cookie(&[("cookie", b"sso.1=b"), ("sso", b"v")]), Ok(Some("v".into())));
+        assert_eq!(cookie(&[("cookie", b"sso.id=a; sso.=b; other.0=c")]), Ok(None));
+        assert_eq!(cookie(&[("cookie", b"sso.1=b")]), Err(()));
     }
 
     #[test]

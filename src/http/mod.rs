@@ -4,6 +4,7 @@
 mod ags;
 mod answerhub;
 mod body;
+mod chunks;
 mod context;
 mod credentials;
 mod error;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -30,15 +30,19 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 }
 
 /// The next connection and its place among those that may be open; `None` when this one failed.
+/// A client that leaves bytes unread for longer than `unread_for` loses its connection.
 pub(super) async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
+    unread_for: Duration,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => {
             // Answers are one small write; waiting for more would only delay them.
             let _ = stream.set_nodelay(true);
+            // HTTP's own timers do not run while a client takes no bytes; the kernel's does.
+            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(unread_for));
             Some((stream, peer, place))
         }
         Err(error) if is_about_one_connection(&error) => None,

@@ -60,6 +60,7 @@ impl Serve {
     /// Accepts and serves until `stage` says otherwise.
     pub async fn run(self, mut stage: watch::Receiver<Stage>) -> Ended {
         let graceful = GracefulShutdown::new();
+        let unread_for = self.limits.head_timeout.0;
         let places = Arc::new(Semaphore::new(self.limits.max_connections));
         let server = Arc::new(connection::Server::new(self.service, self.tls, &self.limits));
         loop {
@@ -67,7 +68,7 @@ impl Serve {
             let accepted = tokio::select! {
                 biased;
                 _ = stage.wait_for(|s| *s >= Stage::Draining) => break,
-                accepted = listener::accept(&self.listener, &places) => accepted,
+                accepted = listener::accept(&self.listener, &places, unread_for) => accepted,
             };
             let Some((stream, peer, place)) = accepted else { continue };
             let server = Arc::clone(&server);

@@ -54,7 +54,7 @@ pub struct LimitSettings {
     pub max_head: usize,
     /// How long a TLS handshake may take.
     pub handshake_timeout: HumanDuration,
-    /// How long a client may take to send a request's head, and how long an idle connection
+    /// How long a client may take to send a request's head or to read its answer, and how long an idle connection
     /// is kept: the two cannot be told apart on HTTP/1.1.
     pub head_timeout: HumanDuration,
     /// How long a request may take.

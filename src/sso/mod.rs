@@ -4,20 +4,37 @@
 //! dialects or tokens.
 
 mod asks;
+mod authjs;
+mod better_auth;
 mod cache;
 mod credential;
+mod django;
 mod endpoint;
 mod fetch;
+mod fields;
+mod flask;
+mod hmac_keys;
 mod http;
+mod iron_session;
+mod iso_time;
 mod jwt;
+mod laravel;
 mod mapping;
 pub mod operator;
+mod rails;
 mod scripted;
+mod session_fields;
 mod session_token;
 pub mod settings;
 mod signed_cookie;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the kinds that read a session store"))]
+mod signed_id;
+mod timed_text;
+mod unseal;
 mod upstream;
 mod users;
+#[cfg(test)]
+mod vectors;
 
 pub use cache::Purge;
 pub use session_token::{digest as ticket_digest, generate as generate_ticket};

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{SsoValidator, cache, http, jwt, scripted, session_token, signed_cookie, users};
+use super::{
+    SsoValidator, authjs, better_auth, cache, django, flask, http, iron_session, jwt, laravel,
+    rails, scripted, session_token, signed_cookie, users,
+};
 use crate::domain::setting::{self, Problems};
 use crate::session::TicketStore;
 use crate::support::Watcher;
@@ -29,9 +32,26 @@ pub fn build(
 ) -> Option<Arc<dyn SsoValidator>> {
     let kind = setting::take_kind(&mut value, path, problems)?;
     match kind.as_str() {
+        "better_auth" => {
+            setting::parse::<better_auth::Settings>(value, path, problems)?.build(path, problems)
+        }
+        "django" => {
+            setting::parse::<django::Settings>(value, path, problems)?.build(path, problems)
+        }
+        "flask" => setting::parse::<flask::Settings>(value, path, problems)?.build(path, problems),
         "signed_cookie" => {
             setting::parse::<signed_cookie::Settings>(value, path, problems)?.build(path, problems)
         }
+        "authjs" => {
+            setting::parse::<authjs::Settings>(value, path, problems)?.build(path, problems)
+        }
+        "iron_session" => {
+            setting::parse::<iron_session::Settings>(value, path, problems)?.build(path, problems)
+        }
+        "laravel" => {
+            setting::parse::<laravel::Settings>(value, path, problems)?.build(path, problems)
+        }
+        "rails" => setting::parse::<rails::Settings>(value, path, problems)?.build(path, problems),
         "jwt" => setting::parse::<jwt::Settings>(value, path, problems)?.build(path, cx, problems),
         "session_token" => Some(
             setting::parse::<session_token::Settings>(value, path, problems)?

@@ -1,19 +1,17 @@
 //! JSON log lines, written straight into a buffer: `tracing-subscriber`'s own formatter
-//! builds maps, which costs more than minting a token does. A span's fields are rendered
-//! once, when it opens.
+//! builds maps, which costs more than minting a token does.
 
 use std::cell::RefCell;
 use std::fmt::{Debug, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
 
 use super::sink::Sink;
+use crate::support::correlation;
 
 /// The longest value that is written, in bytes; longer ones are cut.
 const MAX_VALUE: usize = 2048;
@@ -30,56 +28,52 @@ impl JsonLines {
     }
 }
 
-/// A span's fields, rendered: `,"correlation.id":"…"`.
-struct Rendered(String);
-
 thread_local! {
     static LINE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
-        let mut rendered = String::with_capacity(96);
-        attributes.record(&mut Fields(&mut rendered));
-        if let Some(span) = cx.span(id) {
-            span.extensions_mut().insert(Rendered(rendered));
-        }
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
-        if let Some(span) = cx.span(id)
-            && let Some(rendered) = span.extensions_mut().get_mut::<Rendered>()
-        {
-            values.record(&mut Fields(&mut rendered.0));
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+impl<S: Subscriber> Layer<S> for JsonLines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         LINE.with_borrow_mut(|line| {
             line.clear();
             let meta = event.metadata();
             line.push_str("{\"timestamp\":\"");
-            let _ = write!(line, "{}", humantime::format_rfc3339_millis(wall_clock()));
+            push_wall_clock(line);
             line.push_str("\",\"level\":\"");
             line.push_str(meta.level().as_str());
             line.push_str("\",\"target\":\"");
             line.push_str(meta.target());
             line.push('"');
             event.record(&mut Fields(line));
-            for span in cx.event_scope(event).into_iter().flatten() {
-                if let Some(rendered) = span.extensions().get::<Rendered>() {
-                    line.push_str(&rendered.0);
-                }
-            }
+            correlation::with_current(|id| {
+                // Correlation ids hold nothing that JSON escapes.
+                line.push_str(",\"correlation.id\":\"");
+                line.push_str(id.as_str());
+                line.push('"');
+            });
             line.push_str("}\n");
             self.sink.push(line.as_bytes());
         });
     }
 }
 
+/// The time in RFC 3339 with milliseconds; the text of a second is made once a thread.
 #[expect(clippy::disallowed_methods, reason = "a log's timestamps decide nothing")]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
+fn push_wall_clock(line: &mut String) {
+    thread_local! {
+        static SECOND: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != since.as_secs() {
+            *second = since.as_secs();
+            let whole = SystemTime::UNIX_EPOCH + Duration::from_secs(*second);
+            *text = humantime::format_rfc3339_seconds(whole).to_string();
+            text.truncate(text.len() - 1);
+        }
+        line.push_str(text);
+    });
+    let _ = write!(line, ".{:03}Z", since.subsec_millis());
 }
 
 /// Writes fields as `,"name":value`.
@@ -116,16 +110,42 @@ impl Visit for Fields<'_> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.key(field);
-        escape(self.0, &format!("{value:?}"));
+        self.0.push('"');
+        let _ = write!(Escaping { out: self.0, room: MAX_VALUE }, "{value:?}");
+        self.0.push('"');
     }
 }
 
 /// Appends `text` as a JSON string.
 fn escape(out: &mut String, text: &str) {
-    let end = text.floor_char_boundary(MAX_VALUE);
     out.push('"');
-    let mut rest = &text[..end];
-    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+    escape_into(out, &text[..text.floor_char_boundary(MAX_VALUE)]);
+    out.push('"');
+}
+
+/// Escapes what is formatted through it, up to a length.
+struct Escaping<'l> {
+    out: &'l mut String,
+    room: usize,
+}
+
+impl Write for Escaping<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let text = &text[..text.floor_char_boundary(self.room)];
+        self.room -= text.len();
+        escape_into(self.out, text);
+        Ok(())
+    }
+}
+
+fn escape_into(out: &mut String, text: &str) {
+    let special = |b: u8| b < 0x20 || b == b'"' || b == b'\\';
+    let mut rest = text;
+    // Nearly every value needs nothing; looking at all of it at once is what compilers do well.
+    if !rest.bytes().fold(false, |found, b| found | special(b)) {
+        return out.push_str(rest);
+    }
+    while let Some(at) = rest.bytes().position(special) {
         out.push_str(&rest[..at]);
         match rest.as_bytes()[at] {
             b'"' => out.push_str("\\\""),
@@ -138,7 +158,6 @@ fn escape(out: &mut String, text: &str) {
         rest = &rest[at + 1..];
     }
     out.push_str(rest);
-    out.push('"');
 }
 
 #[cfg(test)]

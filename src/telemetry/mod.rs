@@ -2,6 +2,7 @@
 //! the crate speaks `tracing`.
 
 mod json;
+mod pretty;
 mod sink;
 
 use std::str::FromStr;
@@ -61,6 +62,7 @@ pub fn install(settings: &LogSettings) -> Sink {
         }
         LogFormat::Pretty => {
             let layer = tracing_subscriber::fmt::layer()
+                .event_format(pretty::Pretty)
                 .with_writer(sink.clone())
                 .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
                 .with_filter(filter);

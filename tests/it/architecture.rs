@@ -13,7 +13,7 @@ use imports::crate_paths;
 const LAYERS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("support", &["domain"]),
-    ("telemetry", &["domain"]),
+    ("telemetry", &["domain", "support"]),
     // Siblings by their traits and the types in them: where tickets are looked up, what a
     // session remembers of an account, what a token is minted from, where keys are kept.
     ("sso", &["domain", "support", "session::TicketStore"]),
@@ -22,7 +22,17 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("token", &["domain", "account::Account", "session"]),
     ("exchange", &["domain", "sso", "account", "session", "token"]),
     // The session and the pair are what the stories answer; watched files, the geo database.
-    ("http", &["domain", "exchange", "session::Session", "token::TokenPair", "support::Watched"]),
+    (
+        "http",
+        &[
+            "domain",
+            "exchange",
+            "session::Session",
+            "support",
+            "token::SiteToken",
+            "token::TokenPair",
+        ],
+    ),
     // Settings only: a part's, or those that stand beside what they configure.
     (
         "config",

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cambio::domain::{Attributes, Credential, SecretString, Subject, Timestamp};
 use cambio::session::TicketStore;
 use cambio::sso::{SignedCookiePayload, SsoValidator, issue_signed_cookie, ticket_digest};
@@ -16,8 +18,9 @@ use serde_json::json;
 use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
 use crate::sso_fixtures::{
     NOW, SECRET, SigningKey, Tickets, build_with, cheap_hash, cookie, cx, cx_for, name, password,
-    ticket, token, try_build, validator,
+    ticket, token, try_build, validator, vector,
 };
+use crate::sso_sealed::mint;
 
 /// A kind, and credentials that show each of its answers.
 struct Fixture {
@@ -93,7 +96,23 @@ macro_rules! contract {
     })* };
 }
 
-contract!(signed_cookie, jwt, jwt_by_url, session_token, http, http_cached, users, scripted);
+contract!(
+    authjs,
+    better_auth,
+    django,
+    flask,
+    http,
+    http_cached,
+    iron_session,
+    jwt,
+    jwt_by_url,
+    laravel,
+    rails,
+    scripted,
+    session_token,
+    signed_cookie,
+    users
+);
 
 mod clauses {
     use super::*;
@@ -230,6 +249,69 @@ mod clauses {
                 assert!(texts.iter().all(|text| !text.contains(secret)), "{secret} in {texts:?}");
             }
         }
+    }
+}
+
+/// A cookie cache that the real library wrote; its copy is good for longer than until `NOW`.
+async fn better_auth() -> Fixture {
+    let (file, good) = vector("better-auth", "/session_data_cookie");
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(&good).unwrap()).unwrap();
+    let signed = |text: String| cookie(&URL_SAFE_NO_PAD.encode(text));
+    let validator = validator(json!({"kind": "better_auth", "secrets": [file["secret"]]}));
+    Fixture {
+        rejected: vec![
+            signed(text.replace("Alice", "Boris")),
+            signed(text.replace("1795280154688", "1795280154689")),
+            signed(text.replace("rfay", "rfax")),
+        ],
+        malformed: vec![
+            cookie("hello"),
+            cookie(file["cookie_raw"].as_str().unwrap()),
+            signed(text.replace('}', " }")),
+        ],
+        ..Fixture::new(validator, cookie(&good))
+    }
+}
+
+/// A cookie that the real Django signed at `NOW`.
+async fn django() -> Fixture {
+    let (file, good) = vector("django", "/signed_cookies/vectors/3/cookie");
+    let of_other_key = file["fallback_vector"]["cookie"].as_str().unwrap();
+    let of_other_purpose = file["db"]["session_data"].as_str().unwrap();
+    let nobody = file.pointer("/signed_cookies/vectors/0/cookie").unwrap().as_str().unwrap();
+    let validator = validator(json!({"kind": "django", "secret_key": file["secret_key"],
+        "fields": {"subject": "uid"}}));
+    Fixture {
+        rejected: vec![
+            cookie(of_other_key),
+            cookie(of_other_purpose),
+            cookie(nobody),
+            cookie(&good[..good.len() - 1]),
+        ],
+        malformed: vec![
+            cookie("hello"),
+            cookie(&good.replace(':', "%3A")),
+            cookie(file["db"]["cookie"].as_str().unwrap()),
+        ],
+        ..Fixture::new(validator, cookie(&good))
+    }
+}
+
+/// A cookie that the real Flask signed at `NOW`.
+async fn flask() -> Fixture {
+    let (file, good) = vector("flask", "/vectors/3/cookie");
+    let of_the_future = file.pointer("/vectors/1/cookie").unwrap().as_str().unwrap();
+    let (_, of_other_key) = vector("canaille", "/cookie");
+    let validator = validator(json!({"kind": "flask", "secret_key": file["secret_key"],
+        "fields": {"subject": "user_id"}}));
+    Fixture {
+        rejected: vec![
+            cookie(of_the_future),
+            cookie(&of_other_key),
+            cookie(&good[..good.len() - 1]),
+        ],
+        malformed: vec![cookie("hello"), cookie(&good.replace('.', ":")), cookie("e30.AAAA")],
+        ..Fixture::new(validator, cookie(&good))
     }
 }
 
@@ -413,6 +495,81 @@ async fn scripted() -> Fixture {
         hanging: Some((validator.clone(), token("hanging"), Duration::from_millis(20))),
         nonsense: Some((validator.clone(), token("nonsense"))),
         ..Fixture::new(validator, token("good-one"))
+    }
+}
+
+async fn authjs() -> Fixture {
+    let validator = validator(json!({"kind": "authjs", "version": 4, "secret": [SECRET]}));
+    let of = |secret: &str, exp: i64| {
+        let header = json!({"alg": "dir", "enc": "A256GCM"});
+        cookie(&mint::authjs_4(secret, &header, &json!({"sub": "ann", "exp": NOW.secs() + exp})))
+    };
+    Fixture {
+        rejected: vec![of(SECRET, -15), of("another secret", 60)],
+        malformed: vec![cookie("hello"), cookie("a.b.c.d.e"), cookie("a..b.c.d")],
+        ..Fixture::new(validator, of(SECRET, 60))
+    }
+}
+
+async fn iron_session() -> Fixture {
+    let validator = validator(json!({"kind": "iron_session", "password": {"1": SECRET},
+        "fields": {"subject": "user"}}));
+    let of = |password: &str, session: &str, secs: i64| {
+        let expiry = ((NOW.secs() + secs) * 1000).to_string();
+        cookie(&mint::iron("1", password, session, &expiry))
+    };
+    let (ann, other) = (r#"{"user":"ann"}"#, "f".repeat(32));
+    Fixture {
+        rejected: vec![of(SECRET, ann, -60), of(&other, ann, 60), of(SECRET, "{}", 60)],
+        malformed: vec![cookie("hello"), cookie("Fe26.2*1*a*b*c*d*e*f~2"), of(SECRET, "no", 60)],
+        ..Fixture::new(validator, of(SECRET, ann, 60))
+    }
+}
+
+async fn laravel() -> Fixture {
+    let key = b"0123456789abcdef0123456789abcdef";
+    let validator = validator(json!({"kind": "laravel", "cookie": "sso",
+        "app_key": ["base64:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="],
+        "fields": {"subject": "sub", "expires_at": "exp"}}));
+    let content = |exp: i64| json!({"sub": "ann", "exp": NOW.secs() + exp}).to_string();
+    let of = |name: &str, exp: i64| cookie(&mint::laravel(key, name, &content(exp)));
+    Fixture {
+        rejected: vec![
+            of("sso", 0),
+            of("other", 60),
+            cookie(&mint::laravel(&[7; 32], "sso", &content(60))),
+            cookie(&mint::laravel(key, "sso", &"a".repeat(40))),
+        ],
+        malformed: vec![
+            cookie("hello"),
+            cookie("e30="),
+            cookie(&mint::laravel(key, "sso", "no json")),
+        ],
+        ..Fixture::new(validator, of("sso", 60))
+    }
+}
+
+async fn rails() -> Fixture {
+    let validator = validator(json!({"kind": "rails", "secret_key_base": [SECRET],
+        "cookie": "sso", "fields": {"subject": "user_id"}}));
+    let of = |secret: &str, purpose: &str, exp: &str| {
+        let envelope = mint::rails_envelope(purpose, &json!({"user_id": 42}), Some(exp));
+        cookie(&mint::rails_encrypted(secret, &envelope))
+    };
+    let (before, after) = ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:21.000Z");
+    Fixture {
+        rejected: vec![
+            of(SECRET, "cookie.sso", before),
+            of(SECRET, "cookie.other", after),
+            of("another secret", "cookie.sso", after),
+        ],
+        malformed: vec![
+            cookie("hello"),
+            cookie("YQ==--YQ==--YQ=="),
+            of(SECRET, "cookie.sso", "soon"),
+            cookie(&mint::rails_encrypted(SECRET, &json!({"user_id": 42}))),
+        ],
+        ..Fixture::new(validator, of(SECRET, "cookie.sso", after))
     }
 }
 

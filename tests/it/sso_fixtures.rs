@@ -134,6 +134,14 @@ pub(crate) fn problem_paths(table: Value) -> Vec<String> {
     problems.into_iter().map(|p| p.path).collect()
 }
 
+/// A file of what a real library wrote, and the cookie at a place in it.
+pub(crate) fn vector(name: &str, cookie: &str) -> (Value, String) {
+    let path = format!("{}/tests/data/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let cookie = file.pointer(cookie).unwrap().as_str().unwrap().to_owned();
+    (file, cookie)
+}
+
 /// The verdict's name, for comparing.
 pub(crate) fn name(verdict: &Result<Verified, ValidateError>) -> &'static str {
     match verdict {

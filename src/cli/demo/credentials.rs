@@ -19,6 +19,8 @@ use crate::token::TokenPair;
 const SITE: &str = "community";
 const OPERATOR: &str = "nagra";
 const SERVICE: &str = "Customer Auth Service";
+/// The user's UUID (claim `user`).
+const USER_ID: &str = "5b07167f-fb17-4ab1-a3e0-131f48c66085";
 const KID: &str = "demo-head-end";
 const ACCOUNT: &str = "1663";
 /// How long cookies and the head-end's token are good.
@@ -115,7 +117,7 @@ fn tenant<'g>(gateway: &'g Gateway, id: &str) -> Result<&'g Tenant, String> {
 fn cookie(secret: &SecretString, roles: &[&str], cx: &ExchangeCx<'_>) -> Result<String, String> {
     let payload = SignedCookiePayload {
         sub: Subject::parse(USERNAME).map_err(|e| e.to_string())?,
-        uid: None,
+        uid: Some(USER_ID.to_owned()),
         roles: roles.iter().map(ToString::to_string).collect(),
         accounts: Vec::new(),
         exp: cx.now.plus(MONTH),

@@ -16,7 +16,7 @@ pub(super) use discovery::discovery;
 use self::call::Call;
 use super::gateway::SharedGateway;
 use super::request::{Info, Peer};
-use super::respond::{json, respond};
+use super::respond::{json, json_text, respond};
 use crate::domain::{Credential, SecretString};
 use crate::exchange;
 use crate::session::Session;
@@ -124,29 +124,18 @@ pub(super) async fn sign_out(
 }
 
 /// The token body of the sign-on family and of refresh (contract B.0).
-#[derive(Serialize)]
-struct TokenBody<'a> {
-    access_token: &'a str,
-    refresh_token: &'a str,
-    client_id: &'a str,
-    #[serde(rename = "accountId")]
-    account_id: &'a str,
-    token_type: &'static str,
-    expires_in: i64,
-    refresh_expires_in: i64,
-    fixed_refresh_expires_in: i64,
-}
-
 fn token_answer(status: StatusCode, session: &Session, pair: &TokenPair) -> Response {
-    let body = TokenBody {
-        access_token: &pair.access_token,
-        refresh_token: &pair.refresh_token,
-        client_id: session.device.as_str(),
-        account_id: session.facts.account.id.as_str(),
-        token_type: "bearer",
-        expires_in: pair.expires_in,
-        refresh_expires_in: pair.refresh_expires_in,
-        fixed_refresh_expires_in: pair.fixed_refresh_expires_in,
-    };
-    json(status, &body)
+    let (access, refresh) = (&pair.access_token, &pair.refresh_token);
+    let device = serde_json::Value::from(session.device.as_str());
+    let account = serde_json::Value::from(session.facts.account.id.as_str());
+    let mut body = Vec::with_capacity(access.len() + refresh.len() + 320);
+    let parts = ["{\"access_token\":\"", access, "\",\"refresh_token\":\"", refresh, "\""];
+    parts.iter().for_each(|part| body.extend_from_slice(part.as_bytes()));
+    let rest = format!(
+        ",\"client_id\":{device},\"accountId\":{account},\"token_type\":\"bearer\",\
+         \"expires_in\":{},\"refresh_expires_in\":{},\"fixed_refresh_expires_in\":{}}}",
+        pair.expires_in, pair.refresh_expires_in, pair.fixed_refresh_expires_in
+    );
+    body.extend_from_slice(rest.as_bytes());
+    json_text(status, body)
 }

@@ -1,16 +1,17 @@
-//! The span that every log line of a request stands in, and one line a request when it has
+//! The scope that every log line of a request stands in, and one line a request when it has
 //! been answered: what was asked, for whom, what came of it, how long it took, and why it
 //! failed. Never a header, a body or a query.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use tracing::Span;
 
 use crate::http::request::{Info, Peer};
+use crate::support::correlation::Scope;
 
 /// The layer.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +44,6 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let info = super::info(&request);
-        let id = info.as_ref().map_or("", |i| i.correlation_id.as_str());
-        let span = tracing::info_span!(target: "cambio", "request", correlation.id = id);
         let line = Line {
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -52,10 +51,10 @@ where
             info,
         };
         let inner = {
-            let _in = span.enter();
+            let _in = line.scope();
             self.inner.call(request)
         };
-        AccessLogFuture { inner, span, line }
+        AccessLogFuture { inner, line }
     }
 }
 
@@ -69,9 +68,13 @@ struct Line {
 }
 
 impl Line {
+    fn scope(&self) -> Option<Scope> {
+        self.info.as_ref().map(|info| Scope::enter(info.correlation_id.clone()))
+    }
+
     fn write(&self, status: u16) {
         let Some(info) = &self.info else { return };
-        let client = info.client.get().copied().or(self.peer.map(|p| p.ip));
+        let client = info.client.get().copied().or(self.peer.map(|p| p.ip)).map(AddressText::new);
         let micros = u64::try_from(info.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "cambio::access",
@@ -79,13 +82,55 @@ impl Line {
             http.path = bounded(self.uri.path()),
             http.status = status,
             duration.us = micros,
-            client.ip = client.map(tracing::field::display),
-            client.tls = self.peer.map(|p| p.tls),
+            client.ip = client.as_ref().map(AddressText::as_str),
+            client.tls = self.peer.and_then(|p| p.tls.then_some(true)),
             tenant.id = info.tenant.get().map(|t| t.as_str()),
             service.name = info.service.get().map(|s| s.as_str()),
             error = info.cause.get().map(String::as_str) },
             "request"
         );
+    }
+}
+
+/// An address as text, without the formatting machinery, which costs more than the rest of
+/// the line.
+struct AddressText {
+    bytes: [u8; 48],
+    len: usize,
+}
+
+impl AddressText {
+    fn new(ip: IpAddr) -> Self {
+        let mut text = Self { bytes: [0; 48], len: 0 };
+        match ip {
+            IpAddr::V4(ip) => {
+                for (i, octet) in ip.octets().into_iter().enumerate() {
+                    if i > 0 {
+                        text.push(b'.');
+                    }
+                    if octet >= 100 {
+                        text.push(b'0' + octet / 100);
+                    }
+                    if octet >= 10 {
+                        text.push(b'0' + octet / 10 % 10);
+                    }
+                    text.push(b'0' + octet % 10);
+                }
+            }
+            IpAddr::V6(ip) => ip.to_string().bytes().for_each(|b| text.push(b)),
+        }
+        text
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
     }
 }
 
@@ -95,12 +140,11 @@ fn bounded(path: &str) -> &str {
 }
 
 pin_project! {
-    /// Runs in the span and writes the line.
+    /// Runs in the request's scope and writes the line.
     #[derive(Debug)]
     pub struct AccessLogFuture<F> {
         #[pin]
         inner: F,
-        span: Span,
         line: Line,
     }
 }
@@ -113,9 +157,23 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _in = this.span.enter();
+        let _in = this.line.scope();
         let outcome = ready!(this.inner.poll(cx));
         this.line.write(outcome.as_ref().map_or(500, |r| r.status().as_u16()));
         Poll::Ready(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn addresses_read_as_the_standard_library_writes_them(ip in any::<IpAddr>()) {
+            let text = AddressText::new(ip);
+            prop_assert_eq!(text.as_str(), ip.to_string());
+        }
     }
 }

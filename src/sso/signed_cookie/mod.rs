@@ -139,16 +139,16 @@ impl SignedCookie {
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
         let encoded = value.strip_prefix(PREFIX).ok_or(malformed("unknown version"))?;
         let (payload, mac) = encoded.split_once('.').ok_or(malformed("it has no MAC"))?;
-        if !is_base64url(payload) || !is_base64url(mac) {
-            return Err(malformed("it is not base64url"));
-        }
-
-        // A MAC that is cut short or altered is a wrong one, whatever it decodes to.
-        let wrong = ValidateError::Rejected("MAC does not verify");
         let signed = &value.as_bytes()[..value.len() - mac.len() - 1];
-        let mac = decode_mac(mac).ok_or(wrong.clone())?;
-        if !self.keys.iter().any(|key| hmac::verify(key, signed, &mac).is_ok()) {
-            return Err(wrong);
+        let verifies =
+            |mac: [u8; MAC_LEN.1]| self.keys.iter().any(|k| hmac::verify(k, signed, &mac).is_ok());
+        if !decode_mac(mac).is_some_and(verifies) {
+            // A MAC that is cut short or altered is a wrong one, whatever it decodes to.
+            return Err(if is_base64url(payload) && is_base64url(mac) {
+                ValidateError::Rejected("MAC does not verify")
+            } else {
+                malformed("it is not base64url")
+            });
         }
 
         let payload =

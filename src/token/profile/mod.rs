@@ -90,7 +90,7 @@ impl Profile {
 
 /// The claims' bytes.
 fn json(claims: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1024);
+    let mut bytes = Vec::with_capacity(768);
     #[expect(clippy::expect_used, reason = "claims are texts, numbers and JSON values")]
     serde_json::to_writer(&mut bytes, claims).expect("claims serialise");
     bytes

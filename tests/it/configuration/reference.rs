@@ -38,6 +38,14 @@ fn write_files(dir: &Path) {
     for secret in ["portal-cookie", "idp-shared", "head-end-1", "ags-key"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
+    for secret in ["auth-secret", "iron-session-password", "rails-secret-key-base"] {
+        write(secret, b"a secret of more than thirty-two bytes\n");
+    }
+    write("laravel-app-key", b"base64:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
+    for framework in ["better-auth-secret", "django-secret-key", "flask-secret-key"] {
+        write(framework, b"a framework's secret\n");
+        write(&format!("{framework}-old"), b"a framework's old secret\n");
+    }
     write("users.toml", b"");
     write("accounts.toml", b"");
     write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));

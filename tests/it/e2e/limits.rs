@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::DEADLINE;
 use super::client;
 use super::eventually;
 use super::raw::{Raw, request};
@@ -37,6 +38,16 @@ async fn connections_that_send_no_complete_head_are_closed() {
     {
         assert!(bounds.contains(&took), "{what}: {took:?}");
     }
+    still_serves(&server).await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_answers_loses_its_connection() {
+    let server = Server::demo(&[("CAMBIO__SERVER__LIMITS__HEAD_TIMEOUT", "1s")]).await;
+    let mut raw = Raw::connect(server.address).await;
+    let pipelined = request("deaf").repeat(1000);
+    let refused = async { while raw.offer(&pipelined).await {} };
+    tokio::time::timeout(DEADLINE, refused).await.expect("the connection is closed");
     still_serves(&server).await;
 }
 

@@ -44,6 +44,11 @@ impl Raw {
         let _ = self.stream.write_all(bytes.as_bytes()).await;
     }
 
+    /// Sends all of it, however long that takes; `false` when the server has closed instead.
+    pub(super) async fn offer(&mut self, bytes: &str) -> bool {
+        self.stream.write_all(bytes.as_bytes()).await.is_ok()
+    }
+
     /// Says that no more bytes will come.
     pub(super) async fn finish(&mut self) {
         self.stream.shutdown().await.unwrap();

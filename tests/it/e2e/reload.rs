@@ -52,6 +52,14 @@ async fn sighup_swaps_a_good_configuration_in_and_keeps_the_old_one_over_a_bad_o
     logged(&server, "configuration reloaded").await;
     assert_eq!(status(&mut kept, "community").await, 200);
     assert_eq!(status(&mut kept, "second").await, 200);
+
+    write(dir.path(), "cambio.toml", &format!("{ONE_TENANT}\n[log]\nlevel = \"debug\"\n"));
+    server.process.signal("HUP");
+    logged(&server, "changed, and needs a restart to count").await;
+    let lines = log_lines(&server.process.stderr());
+    let about = |l: &&serde_json::Value| l["message"] == "changed, and needs a restart to count";
+    let sections: Vec<_> = lines.iter().filter(about).map(|l| &l["config.path"]).collect();
+    assert_eq!(sections, ["log"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,106 @@
+//! `laravel`: a cookie that a Laravel application itself fills with JSON and Laravel
+//! encrypts (`Cookie::queue('sso', json_encode([...]))`). Needs no I/O.
+//!
+//! Laravel's own session cookie is not that: every visitor has one, and it holds only an id
+//! of a session that lives in a store. Taken alone it proves nobody, and is refused here.
+//! A kind that reads the store opens it with [`Opener`].
+
+mod opener;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::Value;
+
+use self::opener::{Cipher, Opener, is_session_id};
+use super::session_fields::Fields;
+use super::unseal;
+use super::{SsoValidator, ValidateCx, ValidateError, credential};
+use crate::domain::setting::{Problems, SecretSource, join};
+use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+
+/// The longest accepted value, in bytes: what a browser keeps, and percent-encoding.
+const MAX_LEN: usize = 8 * 1024;
+
+/// The `laravel` table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    /// `APP_KEY`, then `APP_PREVIOUS_KEYS`, as Laravel writes them; all of them are live.
+    app_key: Vec<SecretSource>,
+    #[serde(default)]
+    cipher: Cipher,
+    /// The cookie's name, which its content is bound to.
+    cookie: String,
+    /// `expires_at` among them: Laravel puts no end into a cookie, so the content must.
+    fields: Fields,
+}
+
+impl Settings {
+    pub(super) fn build(
+        self,
+        path: &str,
+        problems: &mut Problems,
+    ) -> Option<Arc<dyn SsoValidator>> {
+        let before = problems.len();
+        let at = join(path, "app_key");
+        let secrets = unseal::secrets(&self.app_key, &at, problems);
+        let opener = problems.ok(&at, Opener::new(&secrets, self.cipher, &self.cookie));
+        if self.cookie.is_empty() {
+            problems.push(join(path, "cookie"), "must not be empty");
+        }
+        if !self.fields.bounds_the_session() {
+            let at = join(&join(path, "fields"), "expires_at");
+            problems.push(at, "is missing: laravel's cookies do not end by themselves");
+        }
+        let validator = Laravel { opener: opener?, fields: self.fields };
+        (problems.len() == before).then(|| Arc::new(validator) as _)
+    }
+}
+
+struct Laravel {
+    opener: Opener,
+    fields: Fields,
+}
+
+impl fmt::Debug for Laravel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Laravel").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SsoValidator for Laravel {
+    fn kind(&self) -> &'static str {
+        "laravel"
+    }
+
+    fn accepts(&self, kind: CredentialKind) -> bool {
+        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
+    }
+
+    async fn validate(
+        &self,
+        credential: &Credential,
+        cx: &ValidateCx<'_>,
+    ) -> Result<Verified, ValidateError> {
+        self.decide(credential::text(credential, MAX_LEN)?, cx.now)
+    }
+}
+
+impl Laravel {
+    fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
+        let content = self.opener.open(value)?;
+        if is_session_id(&content) {
+            return Err(ValidateError::Rejected("it names a session, which proves nobody"));
+        }
+        let content: Value = serde_json::from_str(&content)
+            .map_err(|_| ValidateError::Malformed("its content is not json"))?;
+        self.fields.read(&content, None, now)
+    }
+}
+
+#[cfg(test)]
+mod tests;
