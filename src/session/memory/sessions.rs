@@ -30,9 +30,9 @@ impl SessionStore for MemoryStore {
         }
 
         let session = rules::first(&new, device_class, now);
-        state.sessions.insert(key, session.clone());
+        state.sessions.insert(key, Box::new(session.clone()));
         if let Some(digest) = new.claim {
-            state.tickets.remove(&digest.0);
+            state.tickets.swap_remove(&digest.0);
         }
         if let DeviceRequest::Register { device, .. } = new.device {
             state.register(new.tenant, device);
@@ -48,12 +48,13 @@ impl SessionStore for MemoryStore {
     ) -> Result<Refreshed, RefreshError> {
         let mut state = self.state.lock();
         let key = (presented.id, presented.tenant.clone());
-        let session = state.sessions.get(&key).cloned().ok_or(RefreshError::Gone)?;
+        let session = state.sessions.get(&key).ok_or(RefreshError::Gone)?;
+        let session = Session::clone(session);
         let device = state.device(&presented.tenant, &presented.account, &session.device);
         let device_state = device.map(|device| device.state);
         match rules::refresh(session, device_state, presented, next, now) {
             Decision::Rotate(session) => {
-                state.sessions.insert(key, session.clone());
+                state.sessions.insert(key, Box::new(session.clone()));
                 Ok(Refreshed::Rotated(session))
             }
             Decision::Replay(session) => Ok(Refreshed::Replayed(session)),
@@ -73,7 +74,8 @@ impl SessionStore for MemoryStore {
     ) -> Result<Option<Session>, StoreError> {
         let state = self.state.lock();
         let session = state.sessions.get(&(id, tenant.clone()));
-        Ok(session.filter(|session| rules::alive(session.expires_at, now)).cloned())
+        let alive = session.filter(|session| rules::alive(session.expires_at, now));
+        Ok(alive.map(|session| Session::clone(session)))
     }
 
     async fn end(

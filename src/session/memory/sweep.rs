@@ -19,7 +19,7 @@ pub(super) const WHEN_FULL: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
     session: Option<SessionKey>,
-    ticket: Option<[u8; 32]>,
+    ticket: usize,
 }
 
 /// Removes at most `limit` expired sessions and tickets; answers how many.
@@ -31,11 +31,28 @@ pub(super) fn sweep(state: &mut State, limit: u32, now: Timestamp) -> u32 {
         walk(&mut state.sessions, &mut state.swept.session, limit_entries - removed, |session| {
             expired(session.expires_at)
         });
-    removed +=
-        walk(&mut state.tickets, &mut state.swept.ticket, limit_entries - removed, |ticket| {
-            expired(ticket.expires_at)
-        });
+    removed += walk_tickets(state, limit_entries - removed, now);
     u32::try_from(removed).unwrap_or(limit)
+}
+
+/// The same for tickets, which stand in a list where the last takes a removed one's place.
+fn walk_tickets(state: &mut State, limit: usize, now: Timestamp) -> usize {
+    let mut removed = 0;
+    for _ in 0..limit.saturating_mul(LOOK_AT) {
+        match state.tickets.get_index(state.swept.ticket) {
+            None => {
+                state.swept.ticket = 0;
+                break;
+            }
+            Some((_, ticket)) if rules::alive(ticket.expires_at, now) => state.swept.ticket += 1,
+            Some(_) if removed == limit => break,
+            Some(_) => {
+                state.tickets.swap_remove_index(state.swept.ticket);
+                removed += 1;
+            }
+        }
+    }
+    removed
 }
 
 /// Removes at most `limit` sessions that are past their absolute end: they stand first.
