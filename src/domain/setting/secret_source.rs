@@ -23,7 +23,7 @@ impl SecretSource {
     /// The secret.
     ///
     /// # Errors
-    /// A text for [`Problems`] when the file cannot be read, is larger than 64 KiB, is not
+    /// A text for [`Problems`](super::Problems) when the file cannot be read, is larger than 64 KiB, is not
     /// UTF-8, or the secret is empty.
     pub fn load(&self) -> Result<SecretString, String> {
         let secret = match self {
