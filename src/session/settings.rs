@@ -120,7 +120,7 @@ fn default_path() -> PathBuf {
 }
 
 fn default_cache_size() -> u64 {
-    16 * 1024 * 1024
+    64 * 1024 * 1024
 }
 
 fn default_max_batch() -> usize {
