@@ -136,7 +136,7 @@ impl AddressText {
 
 /// Paths are the client's text: enough of them to recognise, not enough to flood.
 fn bounded(path: &str) -> &str {
-    path.get(..256).unwrap_or(path)
+    &path[..path.floor_char_boundary(256)]
 }
 
 pin_project! {
@@ -170,6 +170,11 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn paths_are_bounded_wherever_their_characters_end(path in "\\PC{0,400}") {
+            prop_assert!(bounded(&path).len() <= 256 && path.starts_with(bounded(&path)));
+        }
+
         #[test]
         fn addresses_read_as_the_standard_library_writes_them(ip in any::<IpAddr>()) {
             let text = AddressText::new(ip);
