@@ -32,9 +32,6 @@ pub enum UnknownCountry {
     Deny,
 }
 
-/// The rules, ready to ask.
-pub type LocationPolicy = LocationSettings;
-
 impl LocationSettings {
     /// Whether clients are told apart by country at all.
     #[must_use]
@@ -74,9 +71,9 @@ mod tests {
         ClientNetwork { ip: [10, 0, 0, 1].into(), country: CountryCode::parse(country) }
     }
 
-    fn policy(allow: &[&str], deny: &[&str], unknown: UnknownCountry) -> LocationPolicy {
+    fn policy(allow: &[&str], deny: &[&str], unknown: UnknownCountry) -> LocationSettings {
         let list = |l: &[&str]| l.iter().filter_map(|c| CountryCode::parse(c)).collect();
-        LocationPolicy { allow: list(allow), deny: list(deny), unknown, on_network: Vec::new() }
+        LocationSettings { allow: list(allow), deny: list(deny), unknown, on_network: Vec::new() }
     }
 
     #[test]

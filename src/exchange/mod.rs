@@ -14,7 +14,7 @@ pub mod tenant;
 use std::time::Instant;
 
 pub use error::{ExchangeError, Forbidden};
-pub use location::{LocationPolicy, LocationSettings, UnknownCountry};
+pub use location::{LocationSettings, UnknownCountry};
 
 use crate::domain::{ClientNetwork, Random, ServiceName, TenantId, Timestamp};
 use crate::sso::ValidateCx;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::LocationPolicy;
+use super::LocationSettings;
 use crate::account::AccountDirectory;
 use crate::domain::{Random, ServiceName, TenantId};
 use crate::session::{SessionId, Store};
@@ -141,7 +141,7 @@ pub struct Ags {
     /// The head-end's shared secrets.
     pub operator: Option<OperatorKeys>,
     /// Where sign-ons may come from.
-    pub location: LocationPolicy,
+    pub location: LocationSettings,
     /// How long a session token is good.
     pub ticket_ttl: Duration,
     /// How long after a rotation the superseded refresh token still gets the same pair.
