@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::OnceCell;
 
@@ -62,7 +63,8 @@ impl Postgres {
 
     /// A new, empty database; answers its name.
     pub(crate) async fn database(&self) -> String {
-        let name = format!("t{}", uuid::Uuid::new_v4().simple());
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test{}", LAST.fetch_add(1, Ordering::Relaxed));
         self.execute("postgres", &format!("create database {name}")).await;
         name
     }
