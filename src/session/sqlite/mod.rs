@@ -8,6 +8,7 @@ mod checkpoint;
 mod devices;
 mod keys;
 mod readers;
+mod recent;
 mod refresh;
 mod row;
 mod schema;
@@ -34,6 +35,7 @@ pub(super) struct SqliteStore {
     // checkpoint finds nobody in its way.
     readers: Arc<Readers>,
     writer: Writer,
+    recent: Arc<recent::Recent>,
     swept: Mutex<sweep::Cursor>,
 }
 
@@ -52,7 +54,13 @@ impl SqliteStore {
         let copying = schema::open_checkpointer(path).map_err(|e| fail(e.to_string()))?;
         let writer = Writer::start(writing, copying, settings.queue, settings.max_batch)
             .map_err(|e| fail(e.0))?;
-        Ok(Self { path: path.clone(), readers: Arc::new(readers), writer, swept: Mutex::default() })
+        Ok(Self {
+            path: path.clone(),
+            readers: Arc::new(readers),
+            writer,
+            recent: Arc::default(),
+            swept: Mutex::default(),
+        })
     }
 }
 
