@@ -23,6 +23,7 @@ mod mapping;
 pub mod operator;
 mod rails;
 mod scripted;
+mod session_digest;
 mod session_fields;
 mod session_token;
 pub mod settings;
@@ -37,6 +38,7 @@ mod users;
 mod vectors;
 
 pub use cache::Purge;
+pub use session_digest::session_digest;
 pub use session_token::{TicketSource, digest as ticket_digest};
 pub use signed_cookie::{Payload as SignedCookiePayload, issue as issue_signed_cookie};
 pub use users::hash_password;

@@ -21,12 +21,14 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("session", &["domain", "account::Account"]),
     ("token", &["domain", "account::Account", "session"]),
     ("exchange", &["domain", "sso", "account", "session", "token"]),
-    // The session and the pair are what the stories answer; watched files, the geo database.
+    // The session, its devices and the pair are what the stories answer; watched files, the geo database.
     (
         "http",
         &[
             "domain",
             "exchange",
+            "session::Device",
+            "session::DeviceState",
             "session::Session",
             "support",
             "token::SiteToken",
