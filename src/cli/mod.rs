@@ -3,11 +3,14 @@
 
 mod check;
 mod demo;
+mod devices;
 mod hash_password;
 mod healthcheck;
 mod keys;
 mod serve;
 mod server;
+mod sessions;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +35,12 @@ enum Command {
     Serve(serve::Serve),
     Check(check::Check),
     Healthcheck(healthcheck::Healthcheck),
+    #[command(subcommand)]
+    Sessions(sessions::Sessions),
+    #[command(subcommand)]
+    Devices(devices::Devices),
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     #[command(subcommand)]
     Keys(keys::Keys),
     HashPassword(hash_password::HashPassword),
@@ -60,6 +69,9 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
+        Command::Sessions(command) => command.run(),
+        Command::Devices(command) => command.run(),
+        Command::Store(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::HashPassword(command) => command.run(),
         Command::Demo(command) => command.run(),

@@ -41,6 +41,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
         &[
             "domain",
             "exchange::LocationSettings",
+            "exchange::SessionPolicy",
             "exchange::tenant",
             "serve::AdminSettings",
             "serve::ServerSettings",

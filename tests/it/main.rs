@@ -22,5 +22,6 @@ mod sso_outages;
 mod sso_sealed;
 mod standard;
 mod store_conformance;
+mod store_outage;
 mod support;
 mod token;

@@ -13,6 +13,7 @@ mod process;
 mod raw;
 mod reload;
 mod server;
+mod sessions;
 mod tls;
 mod wire;
 
