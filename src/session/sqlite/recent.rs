@@ -66,6 +66,7 @@ mod tests {
             service: ServiceName::parse("auth").unwrap(),
             account: AccountId::parse(account).unwrap(),
             expires_at: Timestamp::from_secs(60),
+            sign_on: None,
         }
     }
 

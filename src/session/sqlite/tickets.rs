@@ -13,7 +13,10 @@ impl TicketStore for SqliteStore {
     async fn put_ticket(&self, digest: OneTimeClaim, ticket: Ticket) -> Result<(), StoreError> {
         let written = ticket.clone();
         self.writer.write(move |db| insert(db, &digest, &written)).await?;
-        self.recent.remember(digest, ticket);
+        // A waiting sign-on weighs more than what the bound is reckoned for.
+        if ticket.sign_on.is_none() {
+            self.recent.remember(digest, ticket);
+        }
         Ok(())
     }
 
@@ -33,7 +36,7 @@ impl TicketStore for SqliteStore {
 /// The ticket, expired or not.
 fn find(db: &Connection, digest: &OneTimeClaim) -> rusqlite::Result<Option<Ticket>> {
     let mut find = db.prepare_cached(
-        "SELECT tenant, service, account, expires_at FROM tickets WHERE digest = ?1",
+        "SELECT tenant, service, account, expires_at, sign_on FROM tickets WHERE digest = ?1",
     )?;
     find.query_row((&digest.0,), read).optional()
 }
@@ -41,7 +44,8 @@ fn find(db: &Connection, digest: &OneTimeClaim) -> rusqlite::Result<Option<Ticke
 /// Takes the ticket out, expired or not.
 pub(super) fn take(db: &Connection, digest: &OneTimeClaim) -> rusqlite::Result<Option<Ticket>> {
     let mut take = db.prepare_cached(
-        "DELETE FROM tickets WHERE digest = ?1 RETURNING tenant, service, account, expires_at",
+        "DELETE FROM tickets WHERE digest = ?1
+         RETURNING tenant, service, account, expires_at, sign_on",
     )?;
     take.query_row((&digest.0,), read).optional()
 }
@@ -52,12 +56,13 @@ pub(super) fn insert(
     ticket: &Ticket,
 ) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached(
-        "INSERT OR REPLACE INTO tickets (digest, tenant, service, account, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO tickets (digest, tenant, service, account, expires_at, sign_on)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    let Ticket { tenant, service, account, expires_at } = ticket;
+    let Ticket { tenant, service, account, expires_at, sign_on } = ticket;
     let texts = (tenant.as_str(), service.as_str(), account.as_str());
-    insert.execute((&digest.0, texts.0, texts.1, texts.2, expires_at.secs())).map(drop)
+    let sign_on = sign_on.as_ref().map(row::json_text).transpose()?;
+    insert.execute((&digest.0, texts.0, texts.1, texts.2, expires_at.secs(), sign_on)).map(drop)
 }
 
 fn read(r: &Row<'_>) -> rusqlite::Result<Ticket> {
@@ -66,5 +71,6 @@ fn read(r: &Row<'_>) -> rusqlite::Result<Ticket> {
         service: row::id(r, 1)?,
         account: row::id(r, 2)?,
         expires_at: row::time(r, 3)?,
+        sign_on: row::maybe_json(r, 4)?,
     })
 }
