@@ -15,6 +15,7 @@ mod fields;
 mod flask;
 mod hmac_keys;
 mod http;
+mod introspection;
 mod iron_session;
 mod iso_time;
 mod jwt;
