@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
 use super::super::fetch::FetchSettings;
-use super::super::mapping::{Mapping, Place};
+use super::super::mapping::NamedFields;
 use super::Http;
 use super::placing::{Placing, SLOT, check_template, header_name, sensitive};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
@@ -32,7 +32,7 @@ pub(in super::super) struct Settings {
     success_statuses: BTreeSet<u16>,
     #[serde(default = "default_reject")]
     reject_statuses: BTreeSet<u16>,
-    fields: Fields,
+    fields: NamedFields,
     /// Whether `null` and `{}` say that there is no session, as some endpoints do with a 200.
     #[serde(default)]
     empty_is_rejected: bool,
@@ -68,23 +68,6 @@ enum Send {
     Url,
 }
 
-/// Where the answer says what: member names or JSON pointers.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    subject: Place,
-    user_id: Option<Place>,
-    roles: Option<Place>,
-    accounts: Option<Place>,
-    session_id: Option<Place>,
-    /// Whole seconds since the epoch.
-    expires_at: Option<Place>,
-    /// A boolean; `false` is a rejection.
-    active: Option<Place>,
-    #[serde(default)]
-    attributes: BTreeMap<String, Place>,
-}
-
 fn default_success() -> BTreeSet<u16> {
     BTreeSet::from([200])
 }
@@ -104,7 +87,6 @@ impl Settings {
         let placing = self.placing(path, problems);
         let headers = self.headers(&join(path, "headers"), problems);
         let upstream = self.fetch().build(path, problems);
-        let Fields { subject, user_id, roles, accounts, session_id, attributes, .. } = self.fields;
         let validator = Http {
             upstream: upstream?,
             method: if let MethodName::Post = self.method { Method::POST } else { Method::GET },
@@ -112,9 +94,7 @@ impl Settings {
             headers,
             success: self.success_statuses,
             reject: self.reject_statuses,
-            mapping: Mapping { subject, user_id, roles, accounts, session_id, attributes },
-            expires_at: self.fields.expires_at,
-            active: self.fields.active,
+            mapping: self.fields.mapping().of_answers(),
             empty_is_rejected: self.empty_is_rejected,
         };
         (problems.len() == before).then(|| Arc::new(validator) as _)
