@@ -1,7 +1,7 @@
 //! The `http` table: reads it, refuses statuses that cannot be a verdict and headers that
 //! would stand where the credential goes, and builds the validator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reqwest::Method;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
 use super::super::fetch::{FetchSettings, header_name};
-use super::super::mapping::{Mapping, Place};
+use super::super::mapping::NamedFields;
 use super::super::settings::BuildCx;
 use super::Http;
 use super::placing::{Placing, SLOT, check_template};
@@ -29,7 +29,7 @@ pub(in super::super) struct Settings {
     success_statuses: BTreeSet<u16>,
     #[serde(default = "default_reject")]
     reject_statuses: BTreeSet<u16>,
-    fields: Fields,
+    fields: NamedFields,
     /// Whether `null` and `{}` say that there is no session, as some endpoints do with a 200.
     #[serde(default)]
     empty_is_rejected: bool,
@@ -58,23 +58,6 @@ enum Send {
     Url,
 }
 
-/// Where the answer says what: member names or JSON pointers.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    subject: Place,
-    user_id: Option<Place>,
-    roles: Option<Place>,
-    accounts: Option<Place>,
-    session_id: Option<Place>,
-    /// Whole seconds since the epoch.
-    expires_at: Option<Place>,
-    /// A boolean; `false` is a rejection.
-    active: Option<Place>,
-    #[serde(default)]
-    attributes: BTreeMap<String, Place>,
-}
-
 fn default_success() -> BTreeSet<u16> {
     BTreeSet::from([200])
 }
@@ -96,16 +79,13 @@ impl Settings {
         let placing = self.placing(fetch.allow_plain_http, path, problems);
         self.check_headers(fetch, path, problems);
         let upstream = fetch.build(false, path, cx, problems);
-        let Fields { subject, user_id, roles, accounts, session_id, attributes, .. } = self.fields;
         let validator = Http {
             upstream: upstream?,
             method: if let MethodName::Post = self.method { Method::POST } else { Method::GET },
             placing: placing?,
             success: self.success_statuses,
             reject: self.reject_statuses,
-            mapping: Mapping { subject, user_id, roles, accounts, session_id, attributes },
-            expires_at: self.fields.expires_at,
-            active: self.fields.active,
+            mapping: self.fields.mapping().of_answers(),
             empty_is_rejected: self.empty_is_rejected,
         };
         (problems.len() == before).then(|| Arc::new(validator) as _)
