@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::mapping::{Mapping, Place};
+use super::roles::Roles;
 
 /// Member names, or JSON pointers (RFC 6901) when they begin with `/`.
 #[derive(Debug, Default, Deserialize)]
@@ -14,7 +15,7 @@ use super::mapping::{Mapping, Place};
 pub(super) struct Fields {
     pub(super) subject: Option<Place>,
     user_id: Option<Place>,
-    roles: Option<Place>,
+    roles: Option<Roles>,
     accounts: Option<Place>,
     pub(super) session_id: Option<Place>,
     attributes: BTreeMap<String, Place>,

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::roles::Roles;
 use crate::domain::{AccountId, AssertedAccount, Attributes, Subject, Verified};
 
-/// The most roles and accounts that are taken from one document.
-const MAX_ROLES: usize = 256;
+/// The most accounts that are taken from one document.
 const MAX_ACCOUNTS: usize = 64;
 /// The longest text that is taken, in bytes.
-const MAX_TEXT: usize = 1024;
+pub(super) const MAX_TEXT: usize = 1024;
 
 /// Where a fact stands: the name of a top-level member, or a JSON pointer (RFC 6901)
 /// when it begins with `/`.
@@ -23,6 +23,14 @@ pub(super) struct Place(String);
 impl Place {
     pub(super) fn new(text: &str) -> Self {
         Self(text.to_owned())
+    }
+
+    /// What the configuration says.
+    ///
+    /// # Errors
+    /// A text for the configuration's problems.
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.is_empty() { Err("must not be empty") } else { Ok(Self::new(text)) }
     }
 
     /// What stands there; `null` counts as absent.
@@ -35,12 +43,7 @@ impl Place {
 
 impl<'de> Deserialize<'de> for Place {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        if text.is_empty() {
-            Err(serde::de::Error::custom("must not be empty"))
-        } else {
-            Ok(Self(text))
-        }
+        Self::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -52,8 +55,8 @@ pub(super) struct Mapping {
     pub(super) subject: Place,
     /// A text or a whole number.
     pub(super) user_id: Option<Place>,
-    /// A list of texts, or one text of words.
-    pub(super) roles: Option<Place>,
+    /// A list of texts, or one text of several.
+    pub(super) roles: Option<Roles>,
     /// A list of account ids or of `{"id", "user_id"}`, or one account id.
     pub(super) accounts: Option<Place>,
     /// A text.
@@ -67,7 +70,7 @@ impl Default for Mapping {
         Self {
             subject: Place::new("sub"),
             user_id: None,
-            roles: Some(Place::new("roles")),
+            roles: Some(Roles::new("roles")),
             accounts: Some(Place::new("accounts")),
             session_id: Some(Place::new("sid")),
             attributes: BTreeMap::new(),
@@ -90,8 +93,8 @@ impl Mapping {
         who.session_id = at(&self.session_id)
             .map(|v| text(v).ok_or("session id has a wrong shape"))
             .transpose()?;
-        if let Some(value) = at(&self.roles) {
-            who.roles = roles(value).ok_or("roles have a wrong shape")?;
+        if let Some(roles) = &self.roles {
+            who.roles = roles.read(document)?;
         }
         if let Some(value) = at(&self.accounts) {
             who.accounts = accounts(value).ok_or("accounts have a wrong shape")?;
@@ -115,17 +118,6 @@ fn text(value: &Value) -> Option<String> {
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
         _ => None,
     }
-}
-
-fn roles(value: &Value) -> Option<Vec<String>> {
-    let fits = |role: &str| role.len() <= MAX_TEXT && !role.chars().any(char::is_control);
-    let roles: Vec<&str> = match value {
-        Value::String(words) => words.split(' ').filter(|word| !word.is_empty()).collect(),
-        Value::Array(items) => items.iter().map(Value::as_str).collect::<Option<_>>()?,
-        _ => return None,
-    };
-    (roles.len() <= MAX_ROLES && roles.iter().all(|role| fits(role)))
-        .then(|| roles.into_iter().map(str::to_owned).collect())
 }
 
 fn accounts(value: &Value) -> Option<Vec<AssertedAccount>> {

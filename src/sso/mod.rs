@@ -7,9 +7,12 @@ mod asks;
 mod authjs;
 mod better_auth;
 mod cache;
+mod cas;
 mod credential;
 mod django;
 mod endpoint;
+mod ends;
+mod expectations;
 mod fetch;
 mod fields;
 mod flask;
@@ -22,6 +25,7 @@ mod laravel;
 mod mapping;
 pub mod operator;
 mod rails;
+mod roles;
 mod scripted;
 mod session_fields;
 mod session_token;
@@ -57,7 +61,8 @@ use crate::domain::{Credential, CredentialKind, ServiceName, TenantId, Timestamp
 ///   fault; [`ValidateError::Unavailable`] if it could not find out;
 ///   [`ValidateError::Upstream`] if the other side broke its contract.
 /// * It gives up at [`ValidateCx::deadline`] with `Unavailable`.
-/// * It is cancel-safe: dropping the future leaves nothing half done and consumes nothing.
+/// * It is cancel-safe: dropping the future leaves nothing half done and consumes nothing here. (What
+///   another system uses up by being asked, such as a CAS ticket, is that system's own rule.)
 /// * It never logs, stores or echoes the credential, in errors included.
 /// * It sends an upstream nothing of a request but the one credential it is about.
 /// * It answers `Malformed` to a [`CredentialKind`] that it does not accept.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::ValidateError;
 use super::mapping::{Mapping, Place};
+use super::roles::Roles;
 use crate::domain::{Timestamp, Verified};
 
 /// The latest time that is taken for one: the end of the year 9999.
@@ -28,7 +29,7 @@ pub(super) struct Fields {
 struct Table {
     subject: Place,
     user_id: Option<Place>,
-    roles: Option<Place>,
+    roles: Option<Roles>,
     accounts: Option<Place>,
     session_id: Option<Place>,
     /// Whole seconds since the epoch.

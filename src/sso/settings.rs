@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    SsoValidator, authjs, better_auth, cache, django, flask, http, iron_session, jwt, laravel,
+    SsoValidator, authjs, better_auth, cache, cas, django, flask, http, iron_session, jwt, laravel,
     rails, scripted, session_token, signed_cookie, users,
 };
 use crate::domain::setting::{self, Problems};
@@ -61,6 +61,11 @@ pub fn build(
             let keeping = cache::Settings::take(&mut value, path, problems);
             let asks = setting::parse::<http::Settings>(value, path, problems)?;
             Some(keeping.around(asks.build(path, problems)?, path))
+        }
+        "cas" => {
+            let guarding = cache::Settings::take_guard(&mut value, path, problems);
+            let asks = setting::parse::<cas::Settings>(value, path, problems)?;
+            Some(guarding.around(asks.build(path, problems)?, path))
         }
         "users" => {
             setting::parse::<users::Settings>(value, path, problems)?.build(path, cx, problems)

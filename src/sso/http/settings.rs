@@ -11,10 +11,14 @@ use serde::Deserialize;
 
 use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
+use super::super::ends::Ends;
+use super::super::expectations::Expectations;
 use super::super::fetch::FetchSettings;
 use super::super::mapping::{Mapping, Place};
+use super::super::roles::Roles;
 use super::Http;
-use super::placing::{Placing, SLOT, check_template, header_name, sensitive};
+use super::placing::{Placing, SLOT, by_url, header_name, sensitive};
+use super::shape::Shape;
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 
 #[derive(Debug, Deserialize)]
@@ -22,9 +26,12 @@ use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 pub(in super::super) struct Settings {
     /// The session endpoint; holds `{credential}` when `send` is `url`.
     url: String,
-    #[serde(default)]
-    method: MethodName,
+    #[serde(default = "get")]
+    method: String,
     send: Send,
+    /// What the credential looks like.
+    #[serde(default)]
+    credential: Shape,
     /// Further headers of every request.
     #[serde(default)]
     headers: BTreeMap<String, SecretSource>,
@@ -32,6 +39,9 @@ pub(in super::super) struct Settings {
     success_statuses: BTreeSet<u16>,
     #[serde(default = "default_reject")]
     reject_statuses: BTreeSet<u16>,
+    /// What must stand in the answer.
+    #[serde(default)]
+    expect: Expectations,
     fields: Fields,
     /// Whether `null` and `{}` say that there is no session, as some endpoints do with a 200.
     #[serde(default)]
@@ -43,14 +53,6 @@ pub(in super::super) struct Settings {
     ca_file: Option<PathBuf>,
     #[serde(default)]
     allow_plain_http: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum MethodName {
-    #[default]
-    Get,
-    Post,
 }
 
 /// How the credential is sent.
@@ -74,15 +76,18 @@ enum Send {
 struct Fields {
     subject: Place,
     user_id: Option<Place>,
-    roles: Option<Place>,
+    roles: Option<Roles>,
     accounts: Option<Place>,
     session_id: Option<Place>,
-    /// Whole seconds since the epoch.
-    expires_at: Option<Place>,
+    expires_at: Option<Ends>,
     /// A boolean; `false` is a rejection.
     active: Option<Place>,
     #[serde(default)]
     attributes: BTreeMap<String, Place>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
 }
 
 fn default_success() -> BTreeSet<u16> {
@@ -101,18 +106,22 @@ impl Settings {
     ) -> Option<Arc<dyn Asks>> {
         let before = problems.len();
         self.check_statuses(path, problems);
+        self.credential.check_settings(&join(path, "credential"), problems);
+        let method = problems.ok(&join(path, "method"), method(&self.method));
         let placing = self.placing(path, problems);
         let headers = self.headers(&join(path, "headers"), problems);
         let upstream = self.fetch().build(path, problems);
         let Fields { subject, user_id, roles, accounts, session_id, attributes, .. } = self.fields;
         let validator = Http {
             upstream: upstream?,
-            method: if let MethodName::Post = self.method { Method::POST } else { Method::GET },
+            method: method?,
             placing: placing?,
+            shape: self.credential,
             headers,
             success: self.success_statuses,
             reject: self.reject_statuses,
             mapping: Mapping { subject, user_id, roles, accounts, session_id, attributes },
+            expect: self.expect,
             expires_at: self.fields.expires_at,
             active: self.fields.active,
             empty_is_rejected: self.empty_is_rejected,
@@ -149,8 +158,7 @@ impl Settings {
     fn placing(&self, path: &str, problems: &mut Problems) -> Option<Placing> {
         let (at, send) = (join(path, "url"), join(path, "send"));
         if let Send::Url = self.send {
-            problems.ok(&at, check_template(&self.url, self.allow_plain_http))?;
-            return Some(Placing::Url { template: self.url.clone() });
+            return problems.ok(&at, by_url(&self.url, self.allow_plain_http));
         }
         if self.url.contains(SLOT) {
             problems.push(&at, format!("holds {SLOT}, but send is not \"url\""));
@@ -194,5 +202,14 @@ impl Settings {
             }
         }
         headers
+    }
+}
+
+/// A method that has an answer with content, and asks the endpoint itself (RFC 9110 section 9.3).
+fn method(name: &str) -> Result<Method, &'static str> {
+    match Method::from_bytes(name.as_bytes()) {
+        Ok(Method::HEAD | Method::CONNECT | Method::TRACE) => Err("has no answer to judge by"),
+        Ok(method) if !name.bytes().any(|b| b.is_ascii_lowercase()) => Ok(method),
+        _ => Err("must be a method's name, in upper case"),
     }
 }
