@@ -60,6 +60,13 @@ impl Folder {
         path
     }
 
+    /// Makes a folder in it that the server can write to.
+    pub(crate) fn folder(&self, name: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        self.hand_over(&path);
+    }
+
     /// Makes the server's user the owner of `path`.
     pub(crate) fn hand_over(&self, path: &Path) {
         if is_root() {
@@ -137,6 +144,14 @@ impl Server {
     pub(crate) async fn stop(&mut self) {
         self.signal("TERM");
         eventually("the server ends", async || self.child.try_wait().unwrap()).await;
+    }
+
+    /// Asks it to end and waits for that: for a server whose children SIGKILL would leave behind.
+    pub(crate) fn end(&mut self) {
+        if self.child.try_wait().unwrap().is_none() {
+            self.signal("TERM");
+            self.child.wait().unwrap();
+        }
     }
 
     /// Starts it again in its folder, after [`Server::kill`] or [`Server::stop`].
