@@ -6,7 +6,7 @@ mod answer;
 mod settings;
 
 use async_trait::async_trait;
-use reqwest::Url;
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use self::answer::{Content, Format, Identity};
@@ -65,7 +65,7 @@ impl Asks for Cas {
         };
         let mut url = self.url.clone();
         url.query_pairs_mut().append_pair("ticket", ticket);
-        let request = self.upstream.client().get(url);
+        let request = self.upstream.request(Method::GET, url);
         match self.upstream.send(request, cx.deadline).await {
             Ok(answer) => {
                 let content = self.content(&answer);

@@ -1,7 +1,6 @@
 //! The `cas` table: reads it and builds the validator.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -13,9 +12,10 @@ use super::super::expectations::Expectations;
 use super::super::fetch::FetchSettings;
 use super::super::mapping::{Mapping, Place};
 use super::super::roles::Roles;
+use super::super::settings::BuildCx;
 use super::Cas;
 use super::answer::Format;
-use crate::domain::setting::{HumanDuration, Problems, join};
+use crate::domain::setting::{Problems, join};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,13 +33,6 @@ pub(in super::super) struct Settings {
     expect: Expectations,
     #[serde(default)]
     fields: Fields,
-    connect_timeout: Option<HumanDuration>,
-    read_timeout: Option<HumanDuration>,
-    timeout: Option<HumanDuration>,
-    max_bytes: Option<usize>,
-    ca_file: Option<PathBuf>,
-    #[serde(default)]
-    allow_plain_http: bool,
 }
 
 /// Places in `{"user": "…", "attributes": {"<name>": ["…"]}}`.
@@ -72,15 +65,17 @@ impl Default for Fields {
 impl Settings {
     pub(in super::super) fn build(
         self,
+        fetch: &FetchSettings,
         path: &str,
+        cx: &BuildCx<'_>,
         problems: &mut Problems,
     ) -> Option<Arc<dyn Asks>> {
         let before = problems.len();
-        let url = problems.ok(&join(path, "url"), parse_url(&self.url, self.allow_plain_http));
+        let url = problems.ok(&join(path, "url"), parse_url(&self.url, fetch.allow_plain_http));
         if reqwest::Url::parse(&self.service).is_err() {
             problems.push(join(path, "service"), "must be a URL");
         }
-        let upstream = self.fetch().build(path, problems);
+        let upstream = fetch.build(false, path, cx, problems);
         let Fields { subject, user_id, roles, accounts, session_id, expires_at, attributes } =
             self.fields;
         let mut url = url?;
@@ -104,17 +99,5 @@ impl Settings {
             expires_at,
         };
         (problems.len() == before).then(|| Arc::new(validator) as _)
-    }
-
-    fn fetch(&self) -> FetchSettings {
-        let default = FetchSettings::default();
-        FetchSettings {
-            connect_timeout: self.connect_timeout.unwrap_or(default.connect_timeout),
-            read_timeout: self.read_timeout.unwrap_or(default.read_timeout),
-            timeout: self.timeout.unwrap_or(default.timeout),
-            max_bytes: self.max_bytes.unwrap_or(default.max_bytes),
-            ca_file: self.ca_file.clone(),
-            allow_plain_http: self.allow_plain_http,
-        }
     }
 }

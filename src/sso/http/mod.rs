@@ -9,7 +9,7 @@ mod shape;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value};
 
@@ -33,7 +33,6 @@ struct Http {
     method: Method,
     placing: Placing,
     shape: Shape,
-    headers: HeaderMap,
     success: BTreeSet<u16>,
     reject: BTreeSet<u16>,
     mapping: Mapping,
@@ -104,9 +103,7 @@ impl Http {
         let (url, header) = self.placing.place(text)?;
         let mut request = self
             .upstream
-            .client()
             .request(self.method.clone(), url)
-            .headers(self.headers.clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         if [Method::POST, Method::PUT, Method::PATCH].contains(&self.method) {
             // RFC 9110 section 8.6: what could have content says that it has none.

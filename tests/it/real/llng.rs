@@ -79,7 +79,7 @@ impl Llng {
 
     /// A service ticket for this service, if the session is good for one.
     async fn ticket(&self, session: &str, service: &str) -> Option<String> {
-        let request = client().get(self.url("/cas/login")).query(&[("service", service)]);
+        let request = client().get(self.url(&format!("/cas/login?service={service}")));
         let answer = send(request.header("cookie", format!("lemonldap={session}"))).await;
         let ticket = location_of(&answer)?.strip_prefix(service)?.strip_prefix("?ticket=")?;
         Some(ticket.to_owned())
@@ -233,7 +233,7 @@ async fn whoami_is_exchanged_until_it_is_logged_out() {
     let session = llng.log_in().await;
     assert_eq!(claims(&by_cookie(&gateway, &session).await)["sub"], "dwho");
     llng.log_out(&session).await;
-    // Each of its workers remembers a session for itself, for 15 s by default.
+    // Each of its workers remembers sessions for itself: 15 s by default, a second here.
     eventually("every worker knows of the log-out", async || {
         gateway.advance(34);
         (by_cookie(&gateway, &session).await.status == 401).then_some(())
