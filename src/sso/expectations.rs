@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::ValidateError;
 use super::mapping::Place;
+use crate::support::trace::{self, Fact};
 
 /// Member names or JSON pointers, each with the value or the values of which one must stand
 /// there.
@@ -29,7 +30,12 @@ impl Expectations {
             return nonsense("answer has no members");
         }
         for (place, wanted) in &self.0 {
-            let Some(found) = place.find(document) else {
+            let found = place.find(document);
+            trace::note("expect", || {
+                let holds = found.is_some_and(|found| wanted.contains(found));
+                [("at", Fact::plain(place.to_string())), ("holds", Fact::plain(holds))]
+            });
+            let Some(found) = found else {
                 return Err(ValidateError::Rejected("answer lacks what is expected of a session"));
             };
             if wanted.contains(found) {
@@ -48,7 +54,9 @@ impl<'de> Deserialize<'de> for Expectations {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let table = BTreeMap::<String, Value>::deserialize(d)?;
         let expectation = |(place, wanted): (String, Value)| {
-            let place = Place::parse(&place).map_err(D::Error::custom)?;
+            if place.is_empty() {
+                return Err(D::Error::custom("a place must not be empty"));
+            }
             let wanted = match wanted {
                 Value::Array(values) => values,
                 value => vec![value],
@@ -59,7 +67,7 @@ impl<'de> Deserialize<'de> for Expectations {
                     "must be a text, a whole number, a boolean or a list of them",
                 ));
             }
-            Ok((place, wanted))
+            Ok((Place::new(&place), wanted))
         };
         table.into_iter().map(expectation).collect::<Result<_, _>>().map(Self)
     }

@@ -202,15 +202,15 @@ async fn json_is_asked_for_and_read_where_the_table_says() {
 
 #[tokio::test]
 async fn an_end_and_expectations_are_held() {
-    let since = |plus: &str| {
-        json!({"fields": {"expires_at":
-            {"at": "/attributes/authenticationDate/0", "format": "iso", "plus": plus}}})
+    let since = |secs: u32| {
+        let cel = format!("epoch(session.attributes.authenticationDate[0].split('[')[0]) + {secs}");
+        json!({"fields": {"expires_at": {"cel": cel}}})
     };
     let up = Upstream::start(ann()).await;
-    let validator = validator(with(table(&up.origin), since("21s")));
+    let validator = validator(with(table(&up.origin), since(21)));
     let who = validator.validate(&token("ST-1-abc"), &cx()).await.unwrap();
     assert_eq!(who.expires_at, Some(Timestamp::from_secs(NOW.secs() + 1)));
-    assert_eq!(verdict_on(ann(), since("20s")).await, "rejected");
+    assert_eq!(verdict_on(ann(), since(20)).await, "rejected");
     let expect = |group: &str| json!({"expect": {"/attributes/memberOf/1": group}});
     assert_eq!(verdict_on(ann(), expect("staff")).await, "verified");
     assert_eq!(verdict_on(ann(), expect("admins")).await, "rejected");

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use self::answer::{Content, Format, Identity};
 pub(super) use self::settings::Settings;
 use super::asks::{Asks, Told};
-use super::ends::Ends;
 use super::expectations::Expectations;
 use super::fetch::{Answer, Failure, Reached, Upstream};
 use super::mapping::Mapping;
@@ -30,7 +29,6 @@ struct Cas {
     format: Format,
     mapping: Mapping,
     expect: Expectations,
-    expires_at: Option<Ends>,
 }
 
 #[async_trait]
@@ -104,10 +102,7 @@ impl Cas {
         }
         let document = json!({"user": user, "attributes": Value::Object(attributes)});
         self.expect.check(&document)?;
-        let end = self.expires_at.as_ref().map(|ends| ends.read(&document, now)).transpose()?;
-        let mut who = self.mapping.apply(&document).map_err(upstream)?;
-        who.expires_at = end.flatten();
-        Ok(who)
+        self.mapping.apply(&document, None, now)
     }
 }
 

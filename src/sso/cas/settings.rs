@@ -1,17 +1,14 @@
 //! The `cas` table: reads it and builds the validator.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
-use super::super::ends::Ends;
 use super::super::expectations::Expectations;
 use super::super::fetch::FetchSettings;
-use super::super::mapping::{Mapping, Place};
-use super::super::roles::Roles;
+use super::super::mapping::Fields;
 use super::super::settings::BuildCx;
 use super::Cas;
 use super::answer::Format;
@@ -31,35 +28,9 @@ pub(in super::super) struct Settings {
     format: Format,
     #[serde(default)]
     expect: Expectations,
+    /// Places in `{"user": "…", "attributes": {"<name>": ["…"]}}`.
     #[serde(default)]
     fields: Fields,
-}
-
-/// Places in `{"user": "…", "attributes": {"<name>": ["…"]}}`.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Fields {
-    subject: Place,
-    user_id: Option<Place>,
-    roles: Option<Roles>,
-    accounts: Option<Place>,
-    session_id: Option<Place>,
-    expires_at: Option<Ends>,
-    attributes: BTreeMap<String, Place>,
-}
-
-impl Default for Fields {
-    fn default() -> Self {
-        Self {
-            subject: Place::new("user"),
-            user_id: None,
-            roles: None,
-            accounts: None,
-            session_id: None,
-            expires_at: None,
-            attributes: BTreeMap::new(),
-        }
-    }
 }
 
 impl Settings {
@@ -76,8 +47,6 @@ impl Settings {
             problems.push(join(path, "service"), "must be a URL");
         }
         let upstream = fetch.build(false, path, cx, problems);
-        let Fields { subject, user_id, roles, accounts, session_id, expires_at, attributes } =
-            self.fields;
         let mut url = url?;
         url.set_fragment(None);
         {
@@ -94,9 +63,8 @@ impl Settings {
             upstream: upstream?,
             url,
             format: self.format,
-            mapping: Mapping { subject, user_id, roles, accounts, session_id, attributes },
+            mapping: self.fields.mapping("user").of_answers().that_must_end(),
             expect: self.expect,
-            expires_at,
         };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }

@@ -17,10 +17,9 @@ use self::placing::Placing;
 pub(super) use self::settings::Settings;
 use self::shape::Shape;
 use super::asks::{Asks, Told};
-use super::ends::Ends;
 use super::expectations::Expectations;
 use super::fetch::{Answer, Failure, Reached, Upstream};
-use super::mapping::{Mapping, Place};
+use super::mapping::Mapping;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
 use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
 
@@ -37,8 +36,6 @@ struct Http {
     reject: BTreeSet<u16>,
     mapping: Mapping,
     expect: Expectations,
-    expires_at: Option<Ends>,
-    active: Option<Place>,
     empty_is_rejected: bool,
 }
 
@@ -136,20 +133,8 @@ impl Http {
         if is_empty && self.empty_is_rejected {
             return Err(ValidateError::Rejected("there is no session"));
         }
-        if let Some(place) = &self.active {
-            match place.find(document) {
-                Some(Value::Bool(true)) => {}
-                Some(Value::Bool(false)) => {
-                    return Err(ValidateError::Rejected("session is not active"));
-                }
-                _ => return Err(upstream("answer does not say whether the session is active")),
-            }
-        }
         self.expect.check(document)?;
-        let end = self.expires_at.as_ref().map(|ends| ends.read(document, now)).transpose()?;
-        let mut who = self.mapping.apply(document).map_err(upstream)?;
-        who.expires_at = end.flatten();
-        Ok(who)
+        self.mapping.apply(document, None, now)
     }
 
     /// A status that is neither a success nor a rejection says nothing of the credential.

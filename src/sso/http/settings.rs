@@ -1,7 +1,7 @@
 //! The `http` table: reads it, refuses statuses that cannot be a verdict and headers that
 //! would stand where the credential goes, and builds the validator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reqwest::Method;
@@ -10,11 +10,9 @@ use serde::Deserialize;
 
 use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
-use super::super::ends::Ends;
 use super::super::expectations::Expectations;
 use super::super::fetch::{FetchSettings, header_name};
-use super::super::mapping::{Mapping, Place};
-use super::super::roles::Roles;
+use super::super::mapping::NamedFields;
 use super::super::settings::BuildCx;
 use super::Http;
 use super::placing::{Placing, SLOT, by_url};
@@ -39,7 +37,7 @@ pub(in super::super) struct Settings {
     /// What must stand in the answer.
     #[serde(default)]
     expect: Expectations,
-    fields: Fields,
+    fields: NamedFields,
     /// Whether `null` and `{}` say that there is no session, as some endpoints do with a 200.
     #[serde(default)]
     empty_is_rejected: bool,
@@ -58,22 +56,6 @@ enum Send {
         prefix: String,
     },
     Url,
-}
-
-/// Where the answer says what: member names or JSON pointers.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    subject: Place,
-    user_id: Option<Place>,
-    roles: Option<Roles>,
-    accounts: Option<Place>,
-    session_id: Option<Place>,
-    expires_at: Option<Ends>,
-    /// A boolean; `false` is a rejection.
-    active: Option<Place>,
-    #[serde(default)]
-    attributes: BTreeMap<String, Place>,
 }
 
 fn get() -> String {
@@ -103,7 +85,6 @@ impl Settings {
         let placing = self.placing(fetch.allow_plain_http, path, problems);
         self.check_headers(fetch, path, problems);
         let upstream = fetch.build(false, path, cx, problems);
-        let Fields { subject, user_id, roles, accounts, session_id, attributes, .. } = self.fields;
         let validator = Http {
             upstream: upstream?,
             method: method?,
@@ -111,10 +92,8 @@ impl Settings {
             shape: self.credential,
             success: self.success_statuses,
             reject: self.reject_statuses,
-            mapping: Mapping { subject, user_id, roles, accounts, session_id, attributes },
+            mapping: self.fields.mapping().of_answers().that_must_end(),
             expect: self.expect,
-            expires_at: self.fields.expires_at,
-            active: self.fields.active,
             empty_is_rejected: self.empty_is_rejected,
         };
         (problems.len() == before).then(|| Arc::new(validator) as _)
