@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     SsoValidator, authjs, better_auth, cache, django, flask, http, iron_session, jwt, laravel,
-    rails, scripted, session_token, signed_cookie, users,
+    rails, redis_session, scripted, session_token, signed_cookie, sql_session, users,
 };
 use crate::domain::setting::{self, Problems};
 use crate::session::TicketStore;
@@ -61,6 +61,14 @@ pub fn build(
             let keeping = cache::Settings::take(&mut value, path, problems);
             let asks = setting::parse::<http::Settings>(value, path, problems)?;
             Some(keeping.around(asks.build(path, problems)?, path))
+        }
+        "redis_session" => {
+            let keeping = cache::Settings::take(&mut value, path, problems);
+            Some(keeping.around(redis_session::Settings::build(value, path, problems)?, path))
+        }
+        "sql_session" => {
+            let keeping = cache::Settings::take(&mut value, path, problems);
+            Some(keeping.around(sql_session::Settings::build(value, path, problems)?, path))
         }
         "users" => {
             setting::parse::<users::Settings>(value, path, problems)?.build(path, cx, problems)

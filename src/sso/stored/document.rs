@@ -82,12 +82,16 @@ impl Stored {
                 end = [end, opened.end].into_iter().flatten().min();
                 beside(opened.session, "row", columns)
             }
-            (format, Some(data)) => beside(format.decode(&data).map_err(undecodable)?, "row", columns),
+            (format, Some(data)) => {
+                beside(format.decode(&data).map_err(undecodable)?, "row", columns)
+            }
         };
         if !document.is_object() {
             document = Value::Object(Map::new());
         }
-        let end = [end, express_end(&document)?].into_iter().flatten().min();
+        if self.format == FormatName::Json {
+            end = [end, express_end(&document)?].into_iter().flatten().min();
+        }
         if end.is_some_and(|end| end <= now) {
             return Err(ValidateError::Rejected("session has ended"));
         }
