@@ -293,7 +293,7 @@ fn every_problem_is_named_by_its_key() {
         (json!({"format": "json", "fields": {"subject": ""}}), vec!["v.fields.subject"]),
         (json!({"format": "django"}), vec!["v.django"]),
         (json!({"format": "pickle", "max_bytes": 1}), vec!["v.max_bytes"]),
-        (json!({"format": "pickle", "django": {}}), vec!["v"]),
+        (json!({"format": "pickle", "django": {}}), vec!["v.django"]),
         (
             json!({"format": "pickle", "django": {"secret_key": "short",
                 "authentication_backends": []}}),
