@@ -134,7 +134,7 @@ impl RedisSession {
             }
         };
         let found = Found { data: Some(value), end, ..Found::default() };
-        self.stored.verdict(self.stored.session(found, now)?, None)
+        self.stored.verdict(self.stored.session(found, now)?, None, now)
     }
 }
 

@@ -16,8 +16,7 @@ use serde_json::Value;
 
 use self::format::Opener;
 pub(super) use self::format::salted_key;
-use super::fields::Fields;
-use super::mapping::Mapping;
+use super::mapping::{EXPIRED, Fields, Mapping};
 use super::timed_text::MAX_LEN;
 use super::{SsoValidator, ValidateCx, ValidateError, credential, hmac_keys, iso_time};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
@@ -126,11 +125,10 @@ impl Django {
         // Like Django, takes a timestamp of the future: only the age has a limit.
         let end = end(&opened.session, opened.signed_at, self.age);
         if end <= now {
-            return Err(ValidateError::Rejected("it has expired"));
+            return Err(EXPIRED);
         }
         check_log_in(&opened.session, &self.backends)?;
-        let who = self.mapping.apply(&opened.session).map_err(ValidateError::Rejected)?;
-        Ok(Verified { expires_at: Some(end), ..who })
+        self.mapping.apply(&opened.session, Some(end), now)
     }
 }
 

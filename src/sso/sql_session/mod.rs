@@ -64,7 +64,7 @@ impl SqlSession {
         let row = self.fetch.one(&self.query, id.expose(), cx.deadline).await;
         let row = row.map_err(|fault| told_of(&fault))?;
         let row = row.ok_or_else(|| rejected("there is no such session"))?;
-        let found = row::found(&row, self.stored.max_bytes()).map_err(answered)?;
+        let found = row::found(&row, &self.stored).map_err(answered)?;
         let session = self.stored.session(found, cx.now).map_err(answered)?;
         let user = match &self.user_query {
             None => None,
@@ -77,7 +77,7 @@ impl SqlSession {
                 Some(UserRow { password: SecretString::new(password), columns })
             }
         };
-        let verdict = self.stored.verdict(session, user);
+        let verdict = self.stored.verdict(session, user, cx.now);
         Ok(Told { is_alive: true, ..Told::plain(verdict) })
     }
 }

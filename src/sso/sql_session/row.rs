@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::super::ValidateError;
 use super::super::iso_time;
-use super::super::stored::Found;
+use super::super::stored::{Found, Stored};
 use super::cell::Cell;
 use crate::domain::Timestamp;
 
@@ -21,10 +21,10 @@ const MAX_TIME: i64 = 253_402_300_799;
 ///
 /// # Errors
 /// `Upstream` when it does not say when it ends, or has a type that cannot be read.
-pub(super) fn found(row: &Row, max_bytes: usize) -> Result<Found, ValidateError> {
+pub(super) fn found(row: &Row, stored: &Stored) -> Result<Found, ValidateError> {
     let mut found = Found::default();
     let mut says_its_end = false;
-    for (name, is_json, cell) in cells(row, max_bytes)? {
+    for (name, is_json, cell) in cells(row, stored.max_bytes())? {
         match (&*name, cell) {
             (DATA, Cell::Text(text)) => found.data = Some(text.into_bytes()),
             (DATA, Cell::Bytes(bytes)) => found.data = Some(bytes),
@@ -38,7 +38,10 @@ pub(super) fn found(row: &Row, max_bytes: usize) -> Result<Found, ValidateError>
         }
     }
     // Without one a session that is over would be good for ever.
-    if says_its_end { Ok(found) } else { Err(upstream("query does not select expires_at")) }
+    if stored.needs_an_end() && !says_its_end {
+        return Err(upstream("query does not select expires_at"));
+    }
+    Ok(found)
 }
 
 /// The password's hash of a user's row, and its other columns.

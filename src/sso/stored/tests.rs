@@ -43,7 +43,7 @@ fn decide(
 ) -> Result<Verified, ValidateError> {
     let end = end.map(Timestamp::from_secs);
     let found = Found { data: Some(data.to_vec()), end, ..Found::default() };
-    stored.verdict(stored.session(found, now)?, None)
+    stored.verdict(stored.session(found, now)?, None, now)
 }
 
 fn is_upstream<T: std::fmt::Debug>(verdict: Result<T, ValidateError>) -> bool {
@@ -71,14 +71,14 @@ fn an_express_session_is_read() {
     let who = decide(&stored, data, Some(in_the_cookie - 1), NOW).unwrap();
     assert_eq!(who.expires_at, Some(Timestamp::from_secs(in_the_cookie - 1)));
     let over = Timestamp::from_secs(in_the_cookie);
-    let ended = ValidateError::Rejected("session has ended");
+    let ended = ValidateError::Rejected("it has expired");
     assert_eq!(decide(&stored, data, None, over), Err(ended));
     let session_cookie = br#"{"cookie":{"expires":null},"user":{"id":42}}"#;
     assert_eq!(decide(&stored, session_cookie, None, NOW).unwrap().expires_at, None);
     let wrong = br#"{"cookie":{"expires":"soon"},"user":{"id":42}}"#;
     assert!(is_upstream(decide(&stored, wrong, None, NOW)));
     let visitor = br#"{"cookie":{"expires":null}}"#;
-    let nobody = ValidateError::Rejected("subject is missing");
+    let nobody = ValidateError::Rejected("nobody is logged in");
     assert_eq!(decide(&stored, visitor, None, NOW), Err(nobody));
 }
 
@@ -150,7 +150,7 @@ fn a_token_of_better_auth_names_a_row() {
     assert_eq!(id(&stored, cookie).as_deref(), Ok(vectors::text(&file, "/token")));
     let columns = file["session_row"].as_object().unwrap().clone();
     let found = Found { columns, ..Found::default() };
-    let who = stored.verdict(stored.session(found, NOW).unwrap(), None).unwrap();
+    let who = stored.verdict(stored.session(found, NOW).unwrap(), None, NOW).unwrap();
     assert_eq!(who.subject.as_str(), vectors::text(&file, "/user_row/id"));
 }
 
@@ -174,7 +174,7 @@ fn a_row_of_django_is_read() {
     assert_eq!((who.subject.as_str(), &*who.roles), ("1", &["dev".to_owned()][..]));
     assert_eq!(who.expires_at, Some(Timestamp::from_secs(end)));
     let over = decide(&stored, data.as_bytes(), Some(end), Timestamp::from_secs(end));
-    assert_eq!(over, Err(ValidateError::Rejected("session has ended")));
+    assert_eq!(over, Err(ValidateError::Rejected("it has expired")));
     // What stands in the store is not the client's fault, whatever is wrong with it.
     for at in 0..data.len() {
         let mut changed = data.as_bytes().to_vec();
@@ -217,7 +217,7 @@ fn a_changed_password_ends_djangos_log_in() {
         assert_eq!(session.django_user(), Ok("1"));
         let columns = json!({"is_staff": true}).as_object().unwrap().clone();
         let password = SecretString::new(password);
-        stored.verdict(session, Some(UserRow { password, columns }))
+        stored.verdict(session, Some(UserRow { password, columns }), NOW)
     };
     let password = vectors::text(&file, "/user/password_field");
     let changed = ValidateError::Rejected("password has changed since the log-in");
@@ -257,7 +257,7 @@ fn a_django_session_that_asks_for_a_sooner_end_has_it() {
     assert_eq!(end(json!(300)), Ok(1_795_278_836));
     assert_eq!(end(json!("2026-11-21T17:00:00+00:00")), Ok(1_795_280_400));
     assert_eq!(end(json!(999_999_999)), Ok(1_795_379_000), "the row's is sooner");
-    assert_eq!(end(json!(-1)), Err(ValidateError::Rejected("session has ended")));
+    assert_eq!(end(json!(-1)), Err(ValidateError::Rejected("it has expired")));
 }
 
 #[test]
@@ -270,9 +270,8 @@ fn a_session_of_django_without_a_log_in_is_nobodys() {
     };
     let session = stored.session(found, NOW).unwrap();
     let nobody = ValidateError::Rejected("nobody is logged in");
-    assert_eq!(session.django_user(), Err(nobody));
-    let missing = ValidateError::Rejected("subject is missing");
-    assert_eq!(stored.verdict(session, None), Err(missing));
+    assert_eq!(session.django_user(), Err(nobody.clone()));
+    assert_eq!(stored.verdict(session, None, NOW), Err(nobody));
 }
 
 #[test]
