@@ -64,6 +64,11 @@ impl Lane {
         attempt.await
     }
 
+    /// Gives the connection up, whichever it is.
+    pub(super) fn clear(&self) {
+        self.0.lock().live = None;
+    }
+
     /// Gives this connection up, unless another one has taken its place already.
     pub(super) fn forget(&self, live: &Arc<Live>) {
         let mut state = self.0.lock();

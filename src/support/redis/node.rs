@@ -36,6 +36,21 @@ impl Node {
         Self { place, lanes, turn: AtomicUsize::new(0) }
     }
 
+    /// Gives all connections up, for better ones.
+    pub(super) fn forget(&self) {
+        for lane in &self.lanes {
+            lane.clear();
+        }
+    }
+
+    /// The host that it is at; empty where sentinels say.
+    pub(super) fn host(&self) -> &str {
+        match &self.place {
+            Place::At(ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }, _) => host,
+            _ => "",
+        }
+    }
+
     /// Sends a call once. Only with [`FaultKind::NotConnected`] and [`FaultKind::Refused`] it has
     /// certainly not been carried out.
     ///

@@ -6,7 +6,7 @@ pub(super) const SLOTS: u16 = 16_384;
 
 /// The slot of a key.
 #[must_use]
-pub fn slot(key: &[u8]) -> u16 {
+pub(super) fn slot(key: &[u8]) -> u16 {
     crc16(tag(key)) % SLOTS
 }
 
