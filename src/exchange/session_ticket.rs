@@ -38,6 +38,7 @@ pub async fn exchange(
         service: service.name.clone(),
         account: account.id,
         expires_at: cx.now.plus(ags.ticket_ttl),
+        sign_on: None,
     };
     ags.store.put_ticket(sso::ticket_digest(token.expose()), ticket).await?;
     Ok(token)

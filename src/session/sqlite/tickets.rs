@@ -14,9 +14,11 @@ impl TicketStore for SqliteStore {
         self.writer
             .write(move |db| {
                 let mut insert = db.prepare_cached(
-                    "INSERT OR REPLACE INTO tickets (digest, tenant, service, account, expires_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT OR REPLACE INTO tickets
+                         (digest, tenant, service, account, expires_at, sign_on)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?;
+                let sign_on = ticket.sign_on.as_ref().map(row::json_text).transpose()?;
                 insert
                     .execute((
                         &digest.0,
@@ -24,6 +26,7 @@ impl TicketStore for SqliteStore {
                         ticket.service.as_str(),
                         ticket.account.as_str(),
                         ticket.expires_at.secs(),
+                        sign_on,
                     ))
                     .map(drop)
             })
@@ -43,7 +46,7 @@ impl TicketStore for SqliteStore {
 /// The ticket, expired or not.
 pub(super) fn find(db: &Connection, digest: &OneTimeClaim) -> rusqlite::Result<Option<Ticket>> {
     let mut find = db.prepare_cached(
-        "SELECT tenant, service, account, expires_at FROM tickets WHERE digest = ?1",
+        "SELECT tenant, service, account, expires_at, sign_on FROM tickets WHERE digest = ?1",
     )?;
     find.query_row((&digest.0,), |r| {
         Ok(Ticket {
@@ -51,6 +54,7 @@ pub(super) fn find(db: &Connection, digest: &OneTimeClaim) -> rusqlite::Result<O
             service: row::id(r, 1)?,
             account: row::id(r, 2)?,
             expires_at: row::time(r, 3)?,
+            sign_on: row::maybe_json(r, 4)?,
         })
     })
     .optional()
