@@ -5,6 +5,7 @@
 
 pub(crate) mod postgres;
 pub(crate) mod redis;
+pub(crate) mod redis_cluster;
 pub(crate) mod server;
 mod started;
 

@@ -8,7 +8,7 @@ local id, now, head, account, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local service, mode, device, class, value = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local most, most_of_class = tonumber(ARGV[11]), tonumber(ARGV[12])
 local places_max, when_full, upstream, sharing_max = tonumber(ARGV[13]), ARGV[14], ARGV[15], tonumber(ARGV[16])
-local gone, slack, again = ARGV[17], tonumber(ARGV[18]), ARGV[19]
+local gone, slack, forever, again = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19]), ARGV[20]
 
 if again == '1' then
   local old = redis.call('HGET', sessions, id)
@@ -60,7 +60,7 @@ for n = 1, #kept, 2 do
       id = kept[n], ends = tonumber(ends), number = tonumber(number), with = with, owner = on,
       expires = expires, issued = tonumber(issued), begun = tonumber(begun),
     }
-  elseif tonumber(expires) + slack <= now then
+  elseif tonumber(expires) + slack <= now and #expired < 1000 then
     expired[#expired + 1] = kept[n]
   end
 end
@@ -125,7 +125,7 @@ local answer = {'B', head .. class .. '\n' .. account}
 if #expired > 0 then redis.call('HDEL', sessions, unpack(expired)) end
 for _, one in ipairs(evicted) do
   -- Its client is told, for as long as its token is good.
-  local left = math.max(1, math.min(tonumber(one.expires) - now + slack, 3e9))
+  local left = math.max(1, math.min(tonumber(one.expires) - now + slack, forever))
   redis.call('SET', gone .. one.id, one.expires .. '\n' .. one.owner, 'EX', string.format('%.0f', left))
   redis.call('HDEL', sessions, one.id)
   answer[#answer + 1] = one.id

@@ -1,0 +1,132 @@
+//! A real Redis Cluster: three masters with a replica each. [`shared`] is one for the whole test
+//! run, for tests that keep to keys of their own; who kills a node starts one.
+
+
+use redis::Value;
+use tokio::sync::OnceCell;
+
+use super::redis::{PASSWORD, Redis};
+use super::{eventually, free_port};
+
+/// How many nodes there are.
+pub(crate) const NODES: usize = 6;
+
+/// A running cluster.
+pub(crate) struct RedisCluster {
+    pub(crate) nodes: Vec<Redis>,
+}
+
+/// What a node says of another one, or of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) port: u16,
+    pub(crate) flags: String,
+    pub(crate) slots: usize,
+}
+
+impl RedisCluster {
+    /// One whose nodes are where they say.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| Vec::new()).await
+    }
+
+    /// One whose nodes have more arguments, by their number.
+    pub(crate) async fn start_with(args: impl Fn(usize) -> Vec<String>) -> Self {
+        let mut nodes = Vec::new();
+        for number in 0..NODES {
+            let bus = free_port().to_string();
+            // A master counts as lost after a second.
+            let mut given = vec![
+                "--cluster-enabled", "yes", "--cluster-port", &bus,
+                "--cluster-node-timeout", "1000", "--save", "", "--appendonly", "no",
+                "--repl-diskless-sync-delay", "0",
+            ];
+            let more = args(number);
+            given.extend(more.iter().map(String::as_str));
+            nodes.push(Redis::start_with(&given).await);
+        }
+        let cluster = Self { nodes };
+        let folder = cluster.nodes[0].server.folder();
+        let mut create = folder.command("create", "redis-cli");
+        create.env("REDISCLI_AUTH", PASSWORD).args(["--cluster", "create"]);
+        create.args(cluster.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)));
+        create.args(["--cluster-replicas", "1", "--cluster-yes"]);
+        folder.run("create", create);
+        cluster.whole().await;
+        cluster
+    }
+
+    /// `host:port` of every node.
+    pub(crate) fn places(&self) -> Vec<String> {
+        self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect()
+    }
+
+    /// Waits until every node that answers sees every slot served and replicas that are in step.
+    pub(crate) async fn whole(&self) {
+        eventually("the cluster is whole", async || {
+            for node in &self.nodes {
+                let info = node.ask(&["CLUSTER", "INFO"]).await.ok()?;
+                text(&info).contains("cluster_state:ok").then_some(())?;
+                let replication = text(&node.ask(&["INFO", "replication"]).await.ok()?);
+                let in_step = replication.contains("role:master")
+                    || replication.contains("master_link_status:up");
+                in_step.then_some(())?;
+                (node.seen().await?.len() == NODES).then_some(())?;
+            }
+            Some(())
+        })
+        .await;
+    }
+
+    /// The number of a node that is a master with slots, by the word of a node that lives.
+    pub(crate) async fn master(&self) -> usize {
+        eventually("somebody is master", async || {
+            for node in &self.nodes {
+                let Some(seen) = node.seen().await else { continue };
+                let master = seen.iter().find(|n| n.flags.contains("master") && n.slots > 0)?;
+                return self.nodes.iter().position(|node| node.port == master.port);
+            }
+            None
+        })
+        .await
+    }
+}
+
+impl Redis {
+    /// Asks it something.
+    pub(crate) async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
+        let address = redis::ConnectionAddr::Tcp("127.0.0.1".into(), self.port);
+        let info = redis::IntoConnectionInfo::into_connection_info(address)?;
+        let login = redis::RedisConnectionInfo::default().set_password(PASSWORD);
+        let client = redis::Client::open(info.set_redis_settings(login))?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query_async(&mut connection).await
+    }
+
+    /// All nodes of its cluster, as it sees them.
+    async fn seen(&self) -> Option<Vec<Seen>> {
+        let nodes = text(&self.ask(&["CLUSTER", "NODES"]).await.ok()?);
+        nodes
+            .lines()
+            .map(|line| {
+                let words: Vec<_> = line.split(' ').collect();
+                let place = words.get(1)?.split('@').next()?;
+                let flags = (*words.get(2)?).to_owned();
+                let port = place.rsplit_once(':')?.1.parse().ok()?;
+                Some(Seen { port, flags, slots: words.len().saturating_sub(8) })
+            })
+            .collect()
+    }
+}
+
+fn text(value: &Value) -> String {
+    redis::from_redis_value_ref(value).unwrap()
+}
+
+/// The cluster that tests share.
+pub(crate) async fn shared() -> &'static RedisCluster {
+    static SHARED: OnceCell<RedisCluster> = OnceCell::const_new();
+    SHARED.get_or_init(RedisCluster::start).await
+}
