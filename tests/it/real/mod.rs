@@ -4,8 +4,14 @@
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
 pub(crate) mod postgres;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;
+mod redis_failover;
+mod redis_load;
+mod redis_network;
+pub(crate) mod redis_sentinel;
+mod redis_store;
 pub(crate) mod server;
 mod started;
 

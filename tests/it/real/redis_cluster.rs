@@ -78,6 +78,21 @@ impl RedisCluster {
         .await;
     }
 
+    /// Waits until the others serve every slot without this node.
+    pub(crate) async fn serves_without(&self, gone: usize) {
+        let port = self.nodes[gone].port;
+        eventually("the others serve every slot", async || {
+            for (_, node) in self.nodes.iter().enumerate().filter(|(n, _)| *n != gone) {
+                let info = node.ask(&["CLUSTER", "INFO"]).await.ok()?;
+                text(&info).contains("cluster_state:ok").then_some(())?;
+                let seen = node.seen().await?;
+                seen.iter().all(|n| n.port != port || n.slots == 0).then_some(())?;
+            }
+            Some(())
+        })
+        .await;
+    }
+
     /// The number of a node that is a master with slots, by the word of a node that lives.
     pub(crate) async fn master(&self) -> usize {
         eventually("somebody is master", async || {
@@ -93,18 +108,6 @@ impl RedisCluster {
 }
 
 impl Redis {
-    /// Asks it something.
-    pub(crate) async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
-        let address = redis::ConnectionAddr::Tcp("127.0.0.1".into(), self.port);
-        let info = redis::IntoConnectionInfo::into_connection_info(address)?;
-        let login = redis::RedisConnectionInfo::default().set_password(PASSWORD);
-        let client = redis::Client::open(info.set_redis_settings(login))?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
-        let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
-        command.query_async(&mut connection).await
-    }
-
     /// All nodes of its cluster, as it sees them.
     async fn seen(&self) -> Option<Vec<Seen>> {
         let nodes = text(&self.ask(&["CLUSTER", "NODES"]).await.ok()?);
