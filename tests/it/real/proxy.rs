@@ -2,6 +2,7 @@
 //! through, breaks them, or takes its time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +27,7 @@ pub(crate) enum Network {
 /// A running proxy; it ends with its handle.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
+    target: Arc<AtomicU16>,
     network: Arc<watch::Sender<Network>>,
     listening: JoinHandle<()>,
 }
@@ -35,15 +37,22 @@ impl Proxy {
     pub(crate) async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
+        let target = Arc::new(AtomicU16::new(port));
+        let aim = Arc::clone(&target);
         let network = Arc::new(watch::Sender::new(Network::Good));
         let state = Arc::clone(&network);
         let listening = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(client, port, state.subscribe()));
+                tokio::spawn(serve(client, aim.load(Ordering::Relaxed), state.subscribe()));
             }
         });
-        Self { port: own, network, listening }
+        Self { port: own, target, network, listening }
+    }
+
+    /// Sends new connections to this port.
+    pub(crate) fn aim(&self, port: u16) {
+        self.target.store(port, Ordering::Relaxed);
     }
 
     /// From now on, for connections that are there, too.

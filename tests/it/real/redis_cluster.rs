@@ -5,6 +5,7 @@
 use redis::Value;
 use tokio::sync::OnceCell;
 
+use super::proxy::Proxy;
 use super::redis::{PASSWORD, Redis};
 use super::{eventually, free_port};
 
@@ -27,23 +28,29 @@ pub(crate) struct Seen {
 impl RedisCluster {
     /// One whose nodes are where they say.
     pub(crate) async fn start() -> Self {
-        Self::start_with(|_| Vec::new()).await
+        Self::start_behind(&[]).await
     }
 
-    /// One whose nodes have more arguments, by their number.
-    pub(crate) async fn start_with(args: impl Fn(usize) -> Vec<String>) -> Self {
+    /// One whose nodes say that they are where these proxies are.
+    pub(crate) async fn start_behind(proxies: &[Proxy]) -> Self {
         let mut nodes = Vec::new();
         for number in 0..NODES {
             let bus = free_port().to_string();
             // A master counts as lost after a second.
-            let mut given = vec![
-                "--cluster-enabled", "yes", "--cluster-port", &bus,
-                "--cluster-node-timeout", "1000", "--save", "", "--appendonly", "no",
-                "--repl-diskless-sync-delay", "0",
-            ];
-            let more = args(number);
-            given.extend(more.iter().map(String::as_str));
-            nodes.push(Redis::start_with(&given).await);
+            let plain = "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly no \
+                         --repl-diskless-sync-delay 0 --cluster-port";
+            let mut args: Vec<_> = plain.split_whitespace().chain([bus.as_str()]).collect();
+            args.extend(["--save", ""]);
+            let announced = proxies.get(number).map(|proxy| proxy.port.to_string());
+            if let Some(port) = &announced {
+                args.extend(["--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", port]);
+                args.extend(["--cluster-announce-bus-port", &bus]);
+            }
+            let node = Redis::start_with(&args).await;
+            if let Some(proxy) = proxies.get(number) {
+                proxy.aim(node.port);
+            }
+            nodes.push(node);
         }
         let cluster = Self { nodes };
         let folder = cluster.nodes[0].server.folder();
@@ -93,13 +100,15 @@ impl RedisCluster {
         .await;
     }
 
-    /// The number of a node that is a master with slots, by the word of a node that lives.
+    /// The number of a node that is a master with slots, by its own word.
     pub(crate) async fn master(&self) -> usize {
         eventually("somebody is master", async || {
-            for node in &self.nodes {
+            for (number, node) in self.nodes.iter().enumerate() {
                 let Some(seen) = node.seen().await else { continue };
-                let master = seen.iter().find(|n| n.flags.contains("master") && n.slots > 0)?;
-                return self.nodes.iter().position(|node| node.port == master.port);
+                let own = seen.iter().find(|n| n.flags.contains("myself"))?;
+                if own.flags.contains("master") && own.slots > 0 {
+                    return Some(number);
+                }
             }
             None
         })
