@@ -7,7 +7,7 @@ mod answerhub;
 mod architecture;
 mod bad_input;
 mod configuration;
-mod e2e;
+pub(crate) mod e2e;
 mod fake_upstream;
 mod golden;
 mod race;

@@ -9,10 +9,10 @@ mod kill;
 mod lifecycle;
 mod limits;
 mod logs;
-mod process;
+pub(crate) mod process;
 mod raw;
 mod reload;
-mod server;
+pub(crate) mod server;
 mod tls;
 mod wire;
 

@@ -4,6 +4,7 @@
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
 mod browser;
+mod fleet;
 mod glewlwyd;
 mod llng;
 pub(crate) mod postgres;
