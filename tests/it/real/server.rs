@@ -121,12 +121,17 @@ impl Server {
     /// Waits until it accepts connections.
     pub(crate) async fn listens(&mut self, port: u16) {
         eventually("the server listens", async || {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("{} ended with {status}: {}", self.name, self.folder.log(self.name));
-            }
+            self.still_runs();
             TcpStream::connect(("127.0.0.1", port)).ok()
         })
         .await;
+    }
+
+    /// Fails, with what it wrote, when it has ended.
+    pub(crate) fn still_runs(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            panic!("{} ended with {status}: {}", self.name, self.folder.log(self.name));
+        }
     }
 
     /// Sends `TERM`, `INT`, `STOP`, `CONT` …
@@ -144,6 +149,11 @@ impl Server {
     /// Asks it to end, and waits until it has.
     pub(crate) async fn stop(&mut self) {
         self.signal("TERM");
+        self.ended().await;
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) {
         eventually("the server ends", async || self.child.try_wait().unwrap()).await;
     }
 
