@@ -144,7 +144,7 @@ async fn a_gateway_runs_on_every_example_that_asks() {
 const ASKING: [(&str, &str); 6] = [
     ("cas", "cas"),
     ("glewlwyd", "glewlwyd"),
-    ("glewlwyd", "glewlwyd-jwt"),
+    ("glewlwyd", "glewlwyd-oidc"),
     ("http", "http"),
     ("lemonldap-ng", "lemonldap-ng"),
     ("lemonldap-ng", "lemonldap-ng-whoami"),
