@@ -25,12 +25,14 @@ mod laravel;
 mod mapping;
 pub mod operator;
 mod rails;
+mod redis_session;
 mod scripted;
 mod session_token;
 pub mod settings;
 mod signed_cookie;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the kinds that read a session store"))]
 mod signed_id;
+mod sql_session;
+mod stored;
 mod timed_text;
 mod unseal;
 mod upstream;

@@ -7,7 +7,14 @@ mod browser;
 mod glewlwyd;
 mod llng;
 pub(crate) mod postgres;
+pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod redis_cluster;
+mod redis_failover;
+mod redis_load;
+mod redis_network;
+pub(crate) mod redis_sentinel;
+mod redis_store;
 pub(crate) mod server;
 mod started;
 
