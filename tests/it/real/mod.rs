@@ -15,7 +15,6 @@ mod redis_failover;
 mod redis_load;
 mod redis_network;
 pub(crate) mod redis_sentinel;
-mod redis_store;
 pub(crate) mod server;
 mod started;
 
