@@ -182,14 +182,7 @@ fn validators(
         watcher: &world.watcher,
         production: settings.environment == Environment::Production,
     };
-    let mut built = HashMap::new();
-    for (name, table) in settings.validators.iter() {
-        let path = setting::join("validators", name);
-        if let Some(validator) = sso::settings::build(table.clone(), &path, &cx, problems) {
-            built.insert(name.clone(), validator);
-        }
-    }
-    built
+    sso::settings::build_all(settings.validators.iter(), "validators", &cx, problems)
 }
 
 fn accounts(

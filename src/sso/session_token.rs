@@ -79,6 +79,16 @@ impl SsoValidator for SessionToken {
         kind == CredentialKind::Token
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let Credential::Token(token) = credential else { return false };
+        let token = token.expose().as_bytes();
+        token.len() == LEN && token.iter().all(|byte| ALPHABET.contains(byte))
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

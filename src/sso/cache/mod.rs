@@ -49,6 +49,14 @@ impl SsoValidator for Cached {
         self.inner.accepts(kind)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.inner.screen(credential).is_ok() && self.inner.recognizes(credential)
+    }
+
+    fn is_selective(&self) -> bool {
+        self.inner.is_selective()
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

@@ -92,6 +92,11 @@ impl<'t> UnverifiedJws<'t> {
         Ok((claims, end))
     }
 
+    /// Whether it says that it is of the issuer that the rules demand, not yet believed.
+    pub(super) fn claims_issuer_of(&self, rules: &ClaimRules) -> bool {
+        self.claims().is_ok_and(|claims| rules.admit_issuer(&claims))
+    }
+
     fn claims(&self) -> Result<Value, ValidateError> {
         decode(self.claims)
             .and_then(|json| serde_json::from_slice::<Value>(&json).ok())
