@@ -16,6 +16,7 @@ mod fetch;
 mod flask;
 mod hmac_keys;
 mod http;
+mod introspection;
 mod iron_session;
 mod iso_time;
 mod jwt;
@@ -37,7 +38,7 @@ mod users;
 mod vectors;
 
 pub use cache::Purge;
-pub use session_token::{digest as ticket_digest, generate as generate_ticket};
+pub use session_token::{TicketSource, digest as ticket_digest};
 pub use signed_cookie::{Payload as SignedCookiePayload, issue as issue_signed_cookie};
 pub use users::hash_password;
 

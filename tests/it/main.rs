@@ -11,6 +11,7 @@ mod e2e;
 mod fake_upstream;
 mod golden;
 mod race;
+mod real;
 mod sso_cache;
 mod sso_contract;
 mod sso_examples;

@@ -66,7 +66,9 @@ impl Settings {
         let rules = ClaimRules {
             issuer: Expected::Unchecked,
             audience: Expected::Unchecked,
-            header_typ: None,
+            authorized_party: Expected::Unchecked,
+            client_id: Expected::Unchecked,
+            header_typ: Expected::Unchecked,
             claim_typ: None,
             leeway: TOLERANCE,
         };

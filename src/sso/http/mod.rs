@@ -8,7 +8,7 @@ mod settings;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value};
 
@@ -28,7 +28,6 @@ struct Http {
     upstream: Upstream,
     method: Method,
     placing: Placing,
-    headers: HeaderMap,
     success: BTreeSet<u16>,
     reject: BTreeSet<u16>,
     mapping: Mapping,
@@ -97,9 +96,7 @@ impl Http {
         let (url, header) = self.placing.place(text)?;
         let mut request = self
             .upstream
-            .client()
             .request(self.method.clone(), url)
-            .headers(self.headers.clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         if self.method == Method::POST {
             // RFC 9110 section 8.6: a POST without content says so.

@@ -1,0 +1,33 @@
+//! Tests against real third-party servers, which are started here on private ports of
+//! 127.0.0.1, without root's rights, and stopped by their own pid. `scripts/test --quick`
+//! leaves every test under a module named `real` out.
+//! Nothing waits by the clock: states are polled for, with a deadline.
+
+pub(crate) mod postgres;
+pub(crate) mod redis;
+pub(crate) mod server;
+mod started;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take before it counts as never; generous, for busy machines.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+/// How often a state is looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+/// What `probe` finds, as soon as it finds something.
+pub(crate) async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(started.elapsed() < DEADLINE, "still not so after {DEADLINE:?}: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

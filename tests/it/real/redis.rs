@@ -1,0 +1,61 @@
+//! A real Redis, with a password. [`shared`] is one for the whole test run, for tests that keep to
+//! keys of their own; who stops or fills a Redis starts one.
+
+use std::process::Command;
+
+use tokio::sync::OnceCell;
+
+use super::free_port;
+use super::server::{Folder, Server};
+
+/// The password of every Redis here.
+pub(crate) const PASSWORD: &str = "s3cret of a test";
+
+/// A running Redis.
+pub(crate) struct Redis {
+    pub(crate) server: Server,
+    pub(crate) port: u16,
+    args: Vec<String>,
+}
+
+impl Redis {
+    /// One that keeps nothing on disk.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&["--save", "", "--appendonly", "no"]).await
+    }
+
+    /// One with these arguments after its port, address and password.
+    pub(crate) async fn start_with(args: &[&str]) -> Self {
+        let port = free_port();
+        let folder = Folder::new("nobody");
+        let given = args.iter().map(ToString::to_string).collect();
+        // The password is in a file and not on the command line, as it should be.
+        folder.write(
+            "redis.conf",
+            format!("requirepass \"{PASSWORD}\"\nmasterauth \"{PASSWORD}\"\n"),
+        );
+        let command = command(&folder, port, &given);
+        let mut server = Server::start("redis", folder, command);
+        server.listens(port).await;
+        Self { server, port, args: given }
+    }
+
+    /// Starts it again, after it was stopped or killed, on the same port and folder.
+    pub(crate) async fn start_again(&mut self) {
+        let command = command(self.server.folder(), self.port, &self.args);
+        self.server.start_again(command);
+        self.server.listens(self.port).await;
+    }
+}
+
+fn command(folder: &Folder, port: u16, args: &Vec<String>) -> Command {
+    let mut command = folder.command("redis", "redis-server");
+    command.args(["redis.conf", "--bind", "127.0.0.1", "--port", &port.to_string()]).args(args);
+    command
+}
+
+/// The Redis that tests share.
+pub(crate) async fn shared() -> &'static Redis {
+    static SHARED: OnceCell<Redis> = OnceCell::const_new();
+    SHARED.get_or_init(Redis::start).await
+}
