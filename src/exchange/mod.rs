@@ -16,9 +16,9 @@ use std::time::Instant;
 pub use error::{ExchangeError, Forbidden};
 pub use location::{LocationSettings, UnknownCountry};
 
-use crate::domain::{ClientNetwork, Random, ServiceName, TenantId, Timestamp};
 use crate::account::{Account, AccountDirectory, AccountError};
 use crate::domain::Verified;
+use crate::domain::{ClientNetwork, Random, ServiceName, TenantId, Timestamp};
 use crate::sso::{SsoValidator, ValidateCx, ValidateError};
 use crate::support::trace::{self, Fact};
 

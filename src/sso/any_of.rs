@@ -70,7 +70,8 @@ impl Settings {
 fn check_reachable(members: &[Member], path: &str, problems: &mut Problems) {
     for (i, member) in members.iter().enumerate().filter(|(_, m)| !m.validator.is_selective()) {
         let takes = |kind: &CredentialKind| member.validator.accepts(*kind);
-        let hides = |later: &Member| KINDS.iter().filter(|k| takes(k)).any(|k| later.validator.accepts(*k));
+        let hides =
+            |later: &Member| KINDS.iter().filter(|k| takes(k)).any(|k| later.validator.accepts(*k));
         if let Some(hidden) = members[i + 1..].iter().find(|later| hides(later)) {
             let (name, kind) = (&member.name, member.validator.kind());
             let rule = format!(

@@ -102,7 +102,8 @@ impl Upstream {
         let begun = Instant::now();
         let deadline = deadline.min(begun + self.timeout);
         let asked = trace::is_on().then(|| asked(&request)).flatten();
-        let outcome = tokio::time::timeout_at(deadline.into(), self.exchange(request, wanted)).await;
+        let outcome =
+            tokio::time::timeout_at(deadline.into(), self.exchange(request, wanted)).await;
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::new(ValidateError::unavailable("no answer in time"))),

@@ -122,6 +122,10 @@ impl SsoValidator for SessionToken {
         if !(8..=512).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(ValidateError::Malformed("it is not 8 to 512 printable characters"));
         }
+        if !self.recognizes(credential) {
+            // No ticket has this form: there is nothing to look up.
+            return Err(GONE);
+        }
         let claim = digest(token);
         let found =
             tokio::time::timeout_at(cx.deadline.into(), self.tickets.peek_ticket(claim, cx.now));

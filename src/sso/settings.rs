@@ -47,7 +47,10 @@ pub fn build_all<'t>(
         let at = setting::join(path, name);
         let mut table = (*table).clone();
         let _ = setting::take_kind(&mut table, &at, problems);
-        let named = any_of::Named { built: &built, lists: lists.iter().map(|(name, _)| &***name).collect() };
+        let named = any_of::Named {
+            built: &built,
+            lists: lists.iter().map(|(name, _)| &***name).collect(),
+        };
         let settings = setting::parse::<any_of::Settings>(table, &at, problems);
         let list = settings.and_then(|settings| settings.build(&at, &named, problems));
         composed.extend(list.map(|list| ((*name).clone(), list)));

@@ -42,7 +42,10 @@ pub(super) struct Minted {
 impl Answer {
     /// Of AnswerHub's story.
     pub(super) fn of_site(minted: Result<SiteToken, ExchangeError>) -> Self {
-        minted.map_or_else(|error| Self::of_error(&error), |site| Self::granted(&[("token", &site.token)], vec![]))
+        minted.map_or_else(
+            |error| Self::of_error(&error),
+            |site| Self::granted(&[("token", &site.token)], vec![]),
+        )
     }
 
     /// Of AGS'.

@@ -80,7 +80,9 @@ impl Explain {
         };
         let gateway = app.gateway();
         let tenant = TenantId::parse(&self.tenant).ok().and_then(|id| gateway.tenants.get(&id));
-        let Some(tenant) = tenant else { return wrong(&format!("there is no tenant {:?}", self.tenant)) };
+        let Some(tenant) = tenant else {
+            return wrong(&format!("there is no tenant {:?}", self.tenant));
+        };
         let name = ServiceName::parse(&self.service).ok();
         let Some(service) = name.and_then(|name| tenant.services.get(&name)) else {
             return wrong(&format!("tenant {} has no service {:?}", tenant.id, self.service));
@@ -88,7 +90,9 @@ impl Explain {
         let kind = self.kind.or_else(|| input::taken_by(&*service.validator));
         let Some(kind) = kind.filter(|kind| service.validator.accepts(kind.credential())) else {
             let taker = service.validator.kind();
-            return wrong(&format!("validator kind {taker} of the service takes no such credential"));
+            return wrong(&format!(
+                "validator kind {taker} of the service takes no such credential"
+            ));
         };
         let credential = match input::read(kind, self.credential_file.as_deref()) {
             Ok(credential) => credential,

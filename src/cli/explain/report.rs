@@ -12,8 +12,22 @@ use crate::support::trace::{Fact, Step};
 
 /// Claims that say nothing of the person.
 const OPEN_CLAIMS: [&str; 16] = [
-    "iss", "aud", "iat", "exp", "nbf", "auth_time", "fixed_exp", "typ", "ver", "scope", "tid",
-    "tenantId", "geoBlockExempt", "onNetwork", "sessionControl", "accountProfileId",
+    "iss",
+    "aud",
+    "iat",
+    "exp",
+    "nbf",
+    "auth_time",
+    "fixed_exp",
+    "typ",
+    "ver",
+    "scope",
+    "tid",
+    "tenantId",
+    "geoBlockExempt",
+    "onNetwork",
+    "sessionControl",
+    "accountProfileId",
 ];
 /// The shortest text that is struck out; a shorter one would tell more by its gaps.
 const SHORTEST: usize = 4;
@@ -42,8 +56,10 @@ impl Report<'_> {
         });
         let (result, more) = match &self.answer {
             Answer::Granted { tokens, notes } => {
-                let tokens: Map<String, Value> =
-                    tokens.iter().map(|(name, token)| ((*name).to_owned(), self.token(token))).collect();
+                let tokens: Map<String, Value> = tokens
+                    .iter()
+                    .map(|(name, token)| ((*name).to_owned(), self.token(token)))
+                    .collect();
                 ("granted", json!({"tokens": tokens, "notes": notes}))
             }
             Answer::Refused(why) => ("refused", json!({"why": why})),

@@ -54,7 +54,11 @@ fn sentence(step: &Value, text: &impl Fn(&Value) -> String) -> String {
     let because = if step["why"].is_null() { String::new() } else { format!(": {}", of("why")) };
     match step["step"].as_str().unwrap_or_default() {
         "recognizes" => {
-            let says = if step["answer"] == true { "recognizes it and decides" } else { "does not know it" };
+            let says = if step["answer"] == true {
+                "recognizes it and decides"
+            } else {
+                "does not know it"
+            };
             format!("validator {} ({}) {says}", of("validator"), of("kind"))
         }
         "asked" => {
@@ -65,7 +69,12 @@ fn sentence(step: &Value, text: &impl Fn(&Value) -> String) -> String {
                 }
                 None => "no answer".to_owned(),
             };
-            format!("asked {} {}: {answer} after {} ms{because}", of("method"), of("origin"), of("millis"))
+            format!(
+                "asked {} {}: {answer} after {} ms{because}",
+                of("method"),
+                of("origin"),
+                of("millis")
+            )
         }
         "document" => format!("the session has {}", outline(&step["members"])),
         "deny_if" => {
@@ -75,7 +84,11 @@ fn sentence(step: &Value, text: &impl Fn(&Value) -> String) -> String {
         "field" => format!("{} from {}: {}", of("name"), of("from"), of("value")),
         "verdict" => format!("validator of kind {} says {}{because}", of("kind"), of("verdict")),
         "account" => {
-            let found = if step["id"].is_null() { String::new() } else { format!(" {}, {}", of("id"), of("state")) };
+            let found = if step["id"].is_null() {
+                String::new()
+            } else {
+                format!(" {}, {}", of("id"), of("state"))
+            };
             format!("account by directory of kind {}:{found}{because}", of("directory"))
         }
         other => other.to_owned(),

@@ -59,7 +59,8 @@ fn said(prefix: &'static str, says: Result<Verified, ValidateError>) -> Arc<Said
 }
 
 fn any_of(members: &[&Arc<Said>]) -> AnyOf {
-    let member = |m: &&Arc<Said>| Member { name: m.prefix.to_owned(), validator: Arc::clone(*m) as _ };
+    let member =
+        |m: &&Arc<Said>| Member { name: m.prefix.to_owned(), validator: Arc::clone(*m) as _ };
     AnyOf { members: members.iter().map(member).collect() }
 }
 
@@ -90,7 +91,8 @@ async fn the_first_that_recognizes_it_decides_whatever_it_says() {
 
 #[tokio::test]
 async fn what_nobody_recognizes_is_refused() {
-    let any_of = any_of(&[&said("a", who("ann")), &said("b", Err(ValidateError::unavailable("x")))]);
+    let any_of =
+        any_of(&[&said("a", who("ann")), &said("b", Err(ValidateError::unavailable("x")))]);
     assert_eq!(ask(&any_of, "c-1").await, Err(ValidateError::Rejected("no key made it")));
     assert!(!any_of.recognizes(&Credential::Cookie(SecretString::new("c-1"))));
     assert!(any_of.recognizes(&Credential::Cookie(SecretString::new("b-1"))));

@@ -68,10 +68,7 @@ struct Bound {
 
 impl Bound {
     fn plus(self, other: Self) -> Self {
-        Self {
-            work: self.work.saturating_add(other.work),
-            out: self.out.saturating_add(other.out),
-        }
+        Self { work: self.work.saturating_add(other.work), out: self.out.saturating_add(other.out) }
     }
 }
 
@@ -129,7 +126,8 @@ impl<'e> Walk<'e> {
         let target = call.target.as_ref().map(|target| self.bound(target)).unwrap_or_default();
         let args: Vec<Bound> = call.args.iter().map(|arg| self.bound(arg)).collect();
         let all = args.iter().copied().fold(target, Bound::plus);
-        let first = if call.target.is_some() { target } else { args.first().copied().unwrap_or_default() };
+        let first =
+            if call.target.is_some() { target } else { args.first().copied().unwrap_or_default() };
         let last = args.last().copied().unwrap_or_default().out;
         let out = match call.func_name.as_str() {
             operators::CONDITIONAL => args.iter().skip(1).map(|arg| arg.out).max().unwrap_or(0),
@@ -141,7 +139,9 @@ impl<'e> Walk<'e> {
                 None | Some(Result::Scalar) => ITEM,
                 Some(Result::Sum) => all.out.saturating_add(NUMBER_TEXT),
                 Some(Result::Pieces) => first.out.saturating_mul(ITEM + 1),
-                Some(Result::Joined) => first.out.saturating_mul(1 + last / ITEM).saturating_add(last),
+                Some(Result::Joined) => {
+                    first.out.saturating_mul(1 + last / ITEM).saturating_add(last)
+                }
                 Some(Result::Replaced) => first.out.saturating_add(1).saturating_mul(1 + last),
             },
         };
@@ -197,17 +197,18 @@ impl<'e> Walk<'e> {
 /// one, and what is appended to the list that nothing else can name.
 fn appended(c: &ComprehensionExpr) -> Option<(Option<&IdedExpr>, &[IdedExpr])> {
     let is_accu = |e: &IdedExpr| matches!(&e.expr, Expr::Ident(name) if *name == c.accu_var);
-    let starts_empty =
-        matches!(&c.accu_init.expr, Expr::List(list) if list.elements.is_empty());
+    let starts_empty = matches!(&c.accu_init.expr, Expr::List(list) if list.elements.is_empty());
     let is_constant = matches!(&c.loop_cond.expr, Expr::Literal(_));
     if !starts_empty || !is_constant || !is_accu(&c.result) {
         return None;
     }
     let (guard, step) = match &c.loop_step.expr {
-        Expr::Call(call) if call.func_name == operators::CONDITIONAL => match call.args.as_slice() {
-            [guard, step, otherwise] if is_accu(otherwise) => (Some(guard), step),
-            _ => return None,
-        },
+        Expr::Call(call) if call.func_name == operators::CONDITIONAL => {
+            match call.args.as_slice() {
+                [guard, step, otherwise] if is_accu(otherwise) => (Some(guard), step),
+                _ => return None,
+            }
+        }
         _ => (None, &c.loop_step),
     };
     match &step.expr {

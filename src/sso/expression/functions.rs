@@ -77,9 +77,7 @@ fn build() -> Env {
 }
 
 /// `epoch("2026-11-28T16:50:54Z")`: whole seconds since the epoch of an ISO 8601 time.
-fn epoch<'b, 'v>(
-    args: Vec<CowVal<'b, 'v>>,
-) -> std::result::Result<CowVal<'b, 'v>, ExecutionError> {
+fn epoch<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> std::result::Result<CowVal<'b, 'v>, ExecutionError> {
     let text = args.first().and_then(|arg| arg.as_ref().downcast_ref::<CelString<'_>>());
     match text.and_then(|text| iso_time::parse(text.inner())) {
         Some(time) => Ok(CowVal::owned(CelInt::from(time.secs()))),

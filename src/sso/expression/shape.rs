@@ -89,10 +89,8 @@ impl<'e> Walk<'e> {
     }
 
     fn check_name(&self, name: &str) -> Result<(), String> {
-        let known = name == DOCUMENT
-            || name == NOW
-            || TYPES.contains(&name)
-            || self.names.contains(&name);
+        let known =
+            name == DOCUMENT || name == NOW || TYPES.contains(&name) || self.names.contains(&name);
         if known {
             return Ok(());
         }

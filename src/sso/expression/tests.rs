@@ -16,7 +16,8 @@ fn evaluate(source: &str, document: &Value) -> Result<Option<Value>, Failed> {
 
 #[test]
 fn values_go_in_and_out_as_json() {
-    let document = json!({"a": [1, -2, 1.5, true, null, "x", {"b": 18_446_744_073_709_551_615_u64}]});
+    let document =
+        json!({"a": [1, -2, 1.5, true, null, "x", {"b": 18_446_744_073_709_551_615_u64}]});
     assert_eq!(evaluate("session.a", &document), Ok(Some(document["a"].clone())));
     assert_eq!(evaluate("session", &document), Ok(Some(document)));
 }
@@ -167,7 +168,9 @@ fn no_evaluation_takes_longer_than_it_may() {
     ] {
         let expression = Expression::compile(source).unwrap();
         let weight = usize::try_from(expression.max_weight).unwrap();
-        for (texts, items) in [(weight / 2, weight / 2), (0, weight), (weight, 0), (weight / 9, weight / 2)] {
+        for (texts, items) in
+            [(weight / 2, weight / 2), (0, weight), (weight, 0), (weight / 9, weight / 2)]
+        {
             let items = vec!["a"; items.saturating_sub(200) / 17];
             let session = json!({"a": items, "t": "a".repeat(texts.saturating_sub(200))});
             let scope = Scope::new(&session, AT);

@@ -56,9 +56,8 @@ impl SsoValidator for Jwt {
 
     fn recognizes(&self, credential: &Credential) -> bool {
         let Ok(text) = credential::text(credential, jws::MAX_LEN) else { return false };
-        UnverifiedJws::parse(text).is_ok_and(|jws| {
-            jws.check_issuer(&self.rules).is_ok() && self.keys.may_have_made(&jws)
-        })
+        UnverifiedJws::parse(text)
+            .is_ok_and(|jws| jws.check_issuer(&self.rules).is_ok() && self.keys.may_have_made(&jws))
     }
 
     fn is_selective(&self) -> bool {

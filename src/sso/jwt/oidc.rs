@@ -125,7 +125,8 @@ impl Settings {
             claim_typ: None,
             leeway: self.leeway.0,
         };
-        let validator = Jwt { kind: "oidc", keys: Keys::Remote(keys), rules, mapping: self.claims.claims() };
+        let validator =
+            Jwt { kind: "oidc", keys: Keys::Remote(keys), rules, mapping: self.claims.claims() };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }
 

@@ -89,7 +89,9 @@ impl TryFrom<String> for AttributeName {
 
     fn try_from(name: String) -> Result<Self, String> {
         if claims::is_reserved(&name) {
-            return Err(format!("attribute {name:?} has the name of a claim that tokens make themselves"));
+            return Err(format!(
+                "attribute {name:?} has the name of a claim that tokens make themselves"
+            ));
         }
         if name.is_empty() || name.len() > 128 || name.contains(char::is_control) {
             return Err("an attribute's name must be 1 to 128 printable bytes".to_owned());

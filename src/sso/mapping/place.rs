@@ -70,12 +70,18 @@ impl<'de> Deserialize<'de> for Term {
                 f.write_str("a member's name, a JSON pointer, or { cel = \"expression\" }")
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Term, E> {
-                if text.is_empty() { Err(E::custom("must not be empty")) } else { Ok(Term::place(text)) }
+                if text.is_empty() {
+                    Err(E::custom("must not be empty"))
+                } else {
+                    Ok(Term::place(text))
+                }
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Term, A::Error> {
                 match map.next_key::<String>()? {
                     Some(key) if key == "cel" => {}
-                    _ => return Err(A::Error::custom("must be a text or { cel = \"expression\" }")),
+                    _ => {
+                        return Err(A::Error::custom("must be a text or { cel = \"expression\" }"));
+                    }
                 }
                 let source: String = map.next_value()?;
                 if map.next_key::<String>()?.is_some() {
