@@ -115,6 +115,10 @@ impl SsoValidator for AnyOf {
         self.members.iter().all(|member| member.validator.is_selective())
     }
 
+    fn uses_up(&self, credential: &Credential) -> bool {
+        self.owner(credential).is_some_and(|owner| owner.uses_up(credential))
+    }
+
     /// Asks the one whose business the credential is; if it is nobody's, says how it is refused.
     async fn validate(
         &self,

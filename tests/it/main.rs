@@ -14,6 +14,7 @@ mod race;
 mod real;
 mod sso_any_of;
 mod sso_cache;
+mod sso_cas;
 mod sso_contract;
 mod sso_examples;
 mod sso_fixtures;

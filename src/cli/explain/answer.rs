@@ -64,6 +64,12 @@ impl Answer {
         }
     }
 
+    /// Of a credential that is good once.
+    pub(super) fn used_up() -> Self {
+        let why = "the credential is good once: asking about it would use it up";
+        Self::Unknown(why.to_owned())
+    }
+
     /// Of a tenant that speaks nothing.
     pub(super) fn none() -> Self {
         Self::Unknown("the tenant speaks neither answerhub nor ags".to_owned())

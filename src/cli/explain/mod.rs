@@ -99,6 +99,7 @@ impl Explain {
             Err(error) => return wrong(&error),
         };
 
+        let is_good_once = service.validator.uses_up(&credential);
         trace::begin();
         let clock = &gateway.clock;
         let cx = ExchangeCx {
@@ -108,7 +109,11 @@ impl Explain {
             random: &*gateway.random,
         };
         let begun = Instant::now();
-        let answer = rehearse(tenant, service, kind, &credential, &cx).await;
+        let answer = if is_good_once {
+            Answer::used_up()
+        } else {
+            rehearse(tenant, service, kind, &credential, &cx).await
+        };
         let report = Report {
             tenant: &tenant.id,
             service: &service.name,

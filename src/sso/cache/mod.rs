@@ -57,6 +57,10 @@ impl SsoValidator for Cached {
         self.inner.is_selective()
     }
 
+    fn uses_up(&self, credential: &Credential) -> bool {
+        self.inner.uses_up(credential)
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::opener::{Cipher, Opener, is_session_id};
+use self::opener::is_session_id;
+pub(super) use self::opener::{Cipher, Opener};
 use super::mapping::{Mapping, NamedFields};
 use super::unseal;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};

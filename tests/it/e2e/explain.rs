@@ -38,6 +38,10 @@ deny_if = [{{ cel = "session.?banned.orValue(false)", reason = "user is banned" 
 [validators.either]
 kind = "any_of"
 validators = ["portal", "sso"]
+[validators.cas]
+kind = "cas"
+url = "{sso}/cas"
+service = "https://gateway.example.com/"
 [validators.tickets]
 kind = "session_token"
 [accounts.listed]
@@ -49,6 +53,9 @@ validator = "users"
 [[tenants.community.services]]
 name = "Asked"
 validator = "sso"
+[[tenants.community.services]]
+name = "Once"
+validator = "cas"
 [[tenants.community.services]]
 name = "Either"
 validator = "either"
@@ -230,6 +237,16 @@ async fn the_pair_of_a_sign_on_and_the_account_behind_it() {
     assert_eq!(document["tokens"]["access token"]["claims"]["accountId"], "1663");
     assert_eq!(document["tokens"]["refresh token"]["claims"]["typ"], "RefreshAuthN");
     assert!(document["notes"][0].as_str().unwrap().contains("device"));
+}
+
+#[tokio::test]
+async fn what_is_good_once_is_not_used_up() {
+    let up = Upstream::start(Behaviour::json(json!({}))).await;
+    let explained = Explained::with(&up.origin);
+    let ended = explained.run("community", "Once", "ST-1-a-service-ticket", &[]).await;
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.stdout.contains("would use it up"), "{ended:?}");
+    assert_eq!(up.requests().len(), 0);
 }
 
 #[tokio::test]

@@ -3,6 +3,9 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod browser;
+mod glewlwyd;
+mod llng;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod server;
