@@ -118,6 +118,7 @@ impl From<AccountError> for ExchangeError {
         match error {
             AccountError::Unknown => Self::NotFound("account"),
             AccountError::Ambiguous => Forbidden::SeveralAccounts.into(),
+            AccountError::Upstream(_) => Self::BadUpstream(error.to_string()),
             AccountError::Unavailable(_) => {
                 Self::Unavailable { reason: error.to_string(), retry_after: None }
             }

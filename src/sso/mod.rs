@@ -23,6 +23,7 @@ mod iron_session;
 mod iso_time;
 mod jwt;
 mod laravel;
+pub mod lookup;
 mod mapping;
 pub mod operator;
 mod rails;

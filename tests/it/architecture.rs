@@ -20,7 +20,8 @@ const LAYERS: [(&str, &[&str]); 13] = [
         "sso",
         &["domain", "support", "session::TicketStore", "token::Algorithm", "token::AssertionKey"],
     ),
-    ("account", &["domain", "support"]),
+    // Directories ask other systems as validators do.
+    ("account", &["domain", "support", "sso::lookup"]),
     ("session", &["domain", "support", "account::Account"]),
     ("token", &["domain", "account::Account", "session"]),
     // The steps of a story are noted for `explain`.

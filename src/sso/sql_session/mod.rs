@@ -3,22 +3,19 @@
 //! For Django a second query fetches the user that the session names.
 
 mod cell;
-mod fetch;
 mod row;
 mod settings;
-mod statement;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
-use self::fetch::Fetch;
 pub(super) use self::settings::Settings;
-use self::statement::Statement;
 use super::asks::{Asks, Told};
 use super::stored::{Stored, UserRow, told_of};
 use super::{SsoValidator, ValidateCx, ValidateError};
 use crate::domain::{Credential, CredentialKind, SecretString, Verified};
+use crate::support::postgres::{Fetch, Statement};
 
 struct SqlSession {
     stored: Stored,
