@@ -3,6 +3,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod hash_password;
 mod healthcheck;
 mod keys;
@@ -31,6 +32,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Check(check::Check),
+    Explain(explain::Explain),
     Healthcheck(healthcheck::Healthcheck),
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::HashPassword(command) => command.run(),

@@ -2,8 +2,9 @@
 //! (contract B.3).
 
 use super::tenant::{Ags, Service, Tenant};
-use super::{ExchangeCx, ExchangeError, Forbidden};
-use crate::domain::{Credential, DeviceId, Random};
+use super::{ExchangeCx, ExchangeError, Forbidden, note_account, note_verdict};
+use crate::account::Account;
+use crate::domain::{Credential, DeviceId, Random, Timestamp, Verified};
 use crate::session::{
     BeginError, Device, DeviceLimits, DeviceRequest, DeviceState, Facts, NewSession, Session,
     SessionId,
@@ -48,27 +49,14 @@ pub async fn exchange(
     device: &DeviceInput,
     cx: &ExchangeCx<'_>,
 ) -> Result<(Session, TokenPair), ExchangeError> {
-    let validate_cx = cx.validate(&tenant.id, &service.name);
-    let verdict = service.validator.validate(credential, &validate_cx).await;
-    let who = verdict.map_err(ExchangeError::proves_nobody)?;
-
-    let account = service.accounts.resolve(&tenant.id, &who).await?;
-    Forbidden::unless_active(account.state)?;
+    let Admitted { who, account, ends_at } = admit(tenant, ags, service, credential, cx).await?;
 
     ags.location.check(&cx.client, account.geo_block_exempt)?;
 
     let lifetimes = ags.tokens.lifetimes();
-    let fixed = cx.now.plus(lifetimes.fixed);
-    let ends_at = who.expires_at.map_or(fixed, |sso| fixed.min(sso));
-    if ends_at <= cx.now {
-        return Err(ExchangeError::Unauthenticated("sso session is already over".into()));
-    }
     let limit = account.max_devices.or(ags.max_devices);
-    let facts = Facts {
-        account,
-        on_network: ags.location.on_network(&cx.client),
-        authenticated_at: cx.now,
-    };
+    let facts = facts(account, ags, cx);
+    ags.tokens.check_claims(&tenant.id, &facts)?;
     let begin = || NewSession {
         id: SessionId { ends_at, number: ags.numbers.next(cx.random) },
         tenant: tenant.id.clone(),
@@ -91,6 +79,77 @@ pub async fn exchange(
 
     let pair = ags.tokens.mint_pair(&session, cx.now);
     Ok((session, pair))
+}
+
+/// Whoever may sign on.
+struct Admitted {
+    who: Verified,
+    account: Account,
+    /// When the session would end.
+    ends_at: Timestamp,
+}
+
+/// The first two steps: who it is, which account, and whether there is time left. Uses nothing up.
+async fn admit(
+    tenant: &Tenant,
+    ags: &Ags,
+    service: &Service,
+    credential: &Credential,
+    cx: &ExchangeCx<'_>,
+) -> Result<Admitted, ExchangeError> {
+    let validate_cx = cx.validate(&tenant.id, &service.name);
+    let verdict = service.validator.validate(credential, &validate_cx).await;
+    note_verdict(&*service.validator, &verdict);
+    let who = verdict.map_err(ExchangeError::proves_nobody)?;
+
+    let account = service.accounts.resolve(&tenant.id, &who).await;
+    note_account(&*service.accounts, &account);
+    let account = account?;
+    Forbidden::unless_active(account.state)?;
+
+    let fixed = cx.now.plus(ags.tokens.lifetimes().fixed);
+    let ends_at = who.expires_at.map_or(fixed, |sso| fixed.min(sso));
+    if ends_at <= cx.now {
+        return Err(ExchangeError::Unauthenticated("sso session is already over".into()));
+    }
+    Ok(Admitted { who, account, ends_at })
+}
+
+fn facts(account: Account, ags: &Ags, cx: &ExchangeCx<'_>) -> Facts {
+    let on_network = ags.location.on_network(&cx.client);
+    Facts { account, on_network, authenticated_at: cx.now }
+}
+
+/// The pair that a sign-on would get, for `explain`: the first two steps of [`exchange`] and the
+/// last, on a session that is not begun and a device that is not registered. The location, which
+/// nobody has here, and the device's limits are not looked at.
+///
+/// # Errors
+/// As [`exchange`].
+pub async fn rehearse(
+    tenant: &Tenant,
+    ags: &Ags,
+    service: &Service,
+    credential: &Credential,
+    cx: &ExchangeCx<'_>,
+) -> Result<TokenPair, ExchangeError> {
+    let Admitted { account, ends_at, .. } = admit(tenant, ags, service, credential, cx).await?;
+    let facts = facts(account, ags, cx);
+    ags.tokens.check_claims(&tenant.id, &facts)?;
+    let session = Session {
+        id: SessionId { ends_at, number: 0 },
+        tenant: tenant.id.clone(),
+        service: service.name.clone(),
+        device: fresh_device_id(&ags.device_id_prefix, cx.random),
+        device_class: None,
+        generation: 1,
+        begun_at: cx.now,
+        issued_at: cx.now,
+        expires_at: ends_at.min(cx.now.plus(ags.tokens.lifetimes().refresh)),
+        facts,
+        upstream: None,
+    };
+    Ok(ags.tokens.mint_pair(&session, cx.now))
 }
 
 fn device_request(

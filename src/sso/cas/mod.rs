@@ -41,6 +41,15 @@ impl SsoValidator for Cas {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.screen(credential).is_ok()
+    }
+
+    /// A service ticket is good once (CAS protocol 3.0, section 2.5).
+    fn uses_up(&self, _: &Credential) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod demo;
+mod explain;
 mod kill;
 mod lifecycle;
 mod limits;
