@@ -4,6 +4,7 @@
 mod check;
 mod demo;
 mod devices;
+mod explain;
 mod hash_password;
 mod healthcheck;
 mod keys;
@@ -34,6 +35,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Check(check::Check),
+    Explain(explain::Explain),
     Healthcheck(healthcheck::Healthcheck),
     #[command(subcommand)]
     Sessions(sessions::Sessions),
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
         Command::Sessions(command) => command.run(),
         Command::Devices(command) => command.run(),

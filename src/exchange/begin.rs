@@ -69,24 +69,16 @@ pub(super) async fn begin(
 ) -> Result<(Session, TokenPair), ExchangeError> {
     Forbidden::unless_active(sign_on.account.state)?;
     ags.location.check(&cx.client, sign_on.account.geo_block_exempt)?;
-
-    let lifetimes = ags.tokens.lifetimes();
-    let fixed = cx.now.plus(lifetimes.fixed);
-    let ends_at = sign_on.upstream_ends_at.map_or(fixed, |sso| fixed.min(sso));
-    if ends_at <= cx.now {
-        return Err(ExchangeError::Unauthenticated("sso session is already over".into()));
-    }
-    let facts = Facts {
-        account: sign_on.account,
-        on_network: ags.location.on_network(&cx.client),
-        authenticated_at: sign_on.authenticated_at,
-    };
+    let ends_at = end(&sign_on, ags, cx)?;
+    let facts = facts(sign_on.account, sign_on.authenticated_at, ags, cx);
+    ags.tokens.check_claims(&tenant.id, &facts)?;
+    let refresh = ags.tokens.lifetimes().refresh;
     let new = || NewSession {
         id: SessionId { ends_at, number: ags.numbers.next(cx.random) },
         tenant: tenant.id.clone(),
         service: service.name.clone(),
         device: device_request(&sign_on.device, ags, &facts, cx),
-        expires_at: ends_at.min(cx.now.plus(lifetimes.refresh)),
+        expires_at: ends_at.min(cx.now.plus(refresh)),
         facts: facts.clone(),
         claim: sign_on.claim,
         upstream: sign_on.upstream,
@@ -112,6 +104,52 @@ pub(super) async fn begin(
 
     let pair = ags.tokens.mint_pair(&session, cx.now);
     Ok((session, pair))
+}
+
+/// The pair that [`begin`] would answer, for `explain`, on a session that is not begun and a device that
+/// is not registered. The location, which nobody has here, and the limits are not looked at.
+///
+/// # Errors
+/// As [`begin`], but for the store's.
+pub(super) fn rehearse(
+    tenant: &Tenant,
+    ags: &Ags,
+    service: &Service,
+    sign_on: SignOn,
+    cx: &ExchangeCx<'_>,
+) -> Result<TokenPair, ExchangeError> {
+    Forbidden::unless_active(sign_on.account.state)?;
+    let ends_at = end(&sign_on, ags, cx)?;
+    let facts = facts(sign_on.account, sign_on.authenticated_at, ags, cx);
+    ags.tokens.check_claims(&tenant.id, &facts)?;
+    let session = Session {
+        id: SessionId { ends_at, number: 0 },
+        tenant: tenant.id.clone(),
+        service: service.name.clone(),
+        device: fresh_device_id(&ags.device_id_prefix, cx.random),
+        device_class: None,
+        generation: 1,
+        begun_at: cx.now,
+        issued_at: cx.now,
+        expires_at: ends_at.min(cx.now.plus(ags.tokens.lifetimes().refresh)),
+        facts,
+        upstream: None,
+    };
+    Ok(ags.tokens.mint_pair(&session, cx.now))
+}
+
+/// When the session ends at the latest.
+fn end(sign_on: &SignOn, ags: &Ags, cx: &ExchangeCx<'_>) -> Result<Timestamp, ExchangeError> {
+    let fixed = cx.now.plus(ags.tokens.lifetimes().fixed);
+    let ends_at = sign_on.upstream_ends_at.map_or(fixed, |sso| fixed.min(sso));
+    if ends_at <= cx.now {
+        return Err(ExchangeError::Unauthenticated("sso session is already over".into()));
+    }
+    Ok(ends_at)
+}
+
+fn facts(account: Account, authenticated_at: Timestamp, ags: &Ags, cx: &ExchangeCx<'_>) -> Facts {
+    Facts { account, on_network: ags.location.on_network(&cx.client), authenticated_at }
 }
 
 fn device_request(

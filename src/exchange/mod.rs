@@ -23,10 +23,13 @@ pub use error::{ExchangeError, Forbidden};
 pub use location::{LocationSettings, UnknownCountry};
 pub use policy::{DevicePolicy, SessionPolicy};
 
+use crate::account::{Account, AccountDirectory, AccountError};
+use crate::domain::Verified;
 use crate::domain::{ClientNetwork, Random, ServiceName, TenantId, Timestamp};
 /// What the client of a sign-on says of its device.
 pub use crate::session::PendingDevice as DeviceInput;
-use crate::sso::ValidateCx;
+use crate::sso::{SsoValidator, ValidateCx, ValidateError};
+use crate::support::trace::{self, Fact};
 
 /// What a story may depend on besides its input.
 #[derive(Debug, Clone, Copy)]
@@ -45,4 +48,36 @@ impl<'a> ExchangeCx<'a> {
     fn validate<'b>(&self, tenant: &'b TenantId, service: &'b ServiceName) -> ValidateCx<'b> {
         ValidateCx { now: self.now, deadline: self.deadline, tenant, service }
     }
+}
+
+/// Notes what a validator said, for `explain`.
+fn note_verdict(validator: &dyn SsoValidator, verdict: &Result<Verified, ValidateError>) {
+    trace::note("verdict", || {
+        let (says, why) = match verdict {
+            Ok(_) => ("verified", None),
+            Err(ValidateError::Rejected(_)) => ("rejected", Some(verdict)),
+            Err(ValidateError::Malformed(_)) => ("malformed", Some(verdict)),
+            Err(ValidateError::Unavailable { .. }) => ("unavailable", Some(verdict)),
+            Err(ValidateError::Upstream(_)) => ("upstream", Some(verdict)),
+        };
+        let why = why.and_then(|verdict| verdict.as_ref().err()).map(ToString::to_string);
+        [
+            ("kind", Fact::plain(validator.kind())),
+            ("verdict", Fact::plain(says)),
+            ("why", Fact::plain(why)),
+        ]
+    });
+}
+
+/// Notes which account was found, for `explain`.
+fn note_account(directory: &dyn AccountDirectory, found: &Result<Account, AccountError>) {
+    trace::note("account", || {
+        let account = found.as_ref().ok();
+        [
+            ("directory", Fact::plain(directory.kind())),
+            ("id", Fact::personal(account.map(|account| account.id.as_str()))),
+            ("state", Fact::plain(account.map(|account| account.state.name()))),
+            ("why", Fact::plain(found.as_ref().err().map(ToString::to_string))),
+        ]
+    });
 }

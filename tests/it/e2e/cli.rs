@@ -13,10 +13,11 @@ async fn run(args: &[&str]) -> Ended {
 
 #[tokio::test]
 async fn every_command_explains_itself() {
-    let commands: [(&[&str], &str); 12] = [
+    let commands: [(&[&str], &str); 13] = [
         (&["--help"], "cambio demo"),
         (&["serve", "--help"], "SIGHUP"),
         (&["check", "--help"], "Exit code 2"),
+        (&["explain", "--help"], "Exit code 0"),
         (&["healthcheck", "--help"], "/readyz"),
         (&["sessions", "--help"], "stats"),
         (&["sessions", "revoke", "--help"], "on every node"),

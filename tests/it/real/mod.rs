@@ -4,6 +4,7 @@
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
 mod browser;
+mod fleet;
 mod glewlwyd;
 mod llng;
 pub(crate) mod postgres;
@@ -14,7 +15,6 @@ mod redis_failover;
 mod redis_load;
 mod redis_network;
 pub(crate) mod redis_sentinel;
-mod redis_store;
 pub(crate) mod server;
 mod started;
 

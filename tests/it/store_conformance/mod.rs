@@ -53,6 +53,7 @@ mod model;
 mod page;
 mod redis;
 mod refresh;
+mod same;
 mod session;
 mod sqlite;
 mod sweep;

@@ -102,12 +102,7 @@ impl Fixture {
         Self::on(dir, settings, store, now).await
     }
 
-    async fn on(
-        dir: TempDir,
-        settings: Settings,
-        store: Arc<dyn Store>,
-        now: Timestamp,
-    ) -> Self {
+    async fn on(dir: TempDir, settings: Settings, store: Arc<dyn Store>, now: Timestamp) -> Self {
         let clock = Arc::new(ManualClock::new(now));
         let world = World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
