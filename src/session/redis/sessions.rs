@@ -71,7 +71,7 @@ impl SessionStore for RedisStore {
             ],
         )
         .await?
-        .is_one()
+        .into_flag()
     }
 
     async fn end_all(
