@@ -47,6 +47,6 @@ impl DeviceStore for RedisStore {
             ],
         )
         .await?
-        .into_flag()
+        .did_it()
     }
 }

@@ -71,7 +71,7 @@ impl SessionStore for RedisStore {
             ],
         )
         .await?
-        .into_flag()
+        .did_it()
     }
 
     async fn end_all(
