@@ -55,17 +55,49 @@ pub(super) struct SqliteSettings {
 }
 
 impl StoreSettings {
-    /// Opens the store, creating what is missing. Blocks on file I/O.
+    /// Opens the store, creating what is missing. The files of `sqlite` are opened where it is
+    /// called, which blocks.
     ///
     /// # Errors
     /// [`StoreError`] with the file and the reason: its directory does not exist, it cannot
     /// be written, is no store of Cambio's or was made by a newer Cambio.
-    pub fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+    pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match &self.0 {
             Kind::Memory(settings) => Arc::new(MemoryStore::new(settings.capacity.get())),
             Kind::Sqlite(settings) => Arc::new(SqliteStore::open(settings)?),
         })
     }
+
+    /// Looks at the schema without opening the store or changing anything.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be looked at, is no store of Cambio's or one of a newer Cambio.
+    pub async fn schema(&self) -> Result<Schema, StoreError> {
+        match &self.0 {
+            Kind::Memory(_) => Ok(Schema { found: 0, known: 0 }),
+            Kind::Sqlite(settings) => SqliteStore::schema(settings),
+        }
+    }
+
+    /// Brings the schema up to date, creating it if it is missing, as opening the store does.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the schema is then as it was.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Kind::Memory(_) => Ok(()),
+            Kind::Sqlite(settings) => SqliteStore::migrate(settings),
+        }
+    }
+}
+
+/// How far a store's schema is, in steps. A backend without a schema has none on either side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schema {
+    /// The steps it has been through; 0 when there is nothing yet.
+    pub found: u32,
+    /// The steps that this Cambio knows.
+    pub known: u32,
 }
 
 /// A store that forgets everything when it is dropped, for checks and tests.

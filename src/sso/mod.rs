@@ -38,7 +38,7 @@ mod users;
 mod vectors;
 
 pub use cache::Purge;
-pub use session_token::{digest as ticket_digest, generate as generate_ticket};
+pub use session_token::{TicketSource, digest as ticket_digest};
 pub use signed_cookie::{Payload as SignedCookiePayload, issue as issue_signed_cookie};
 pub use users::hash_password;
 

@@ -21,7 +21,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
         &["domain", "support", "session::TicketStore", "token::Algorithm", "token::AssertionKey"],
     ),
     ("account", &["domain", "support"]),
-    ("session", &["domain", "account::Account"]),
+    ("session", &["domain", "support", "account::Account"]),
     ("token", &["domain", "account::Account", "session"]),
     ("exchange", &["domain", "sso", "account", "session", "token"]),
     // The session and the pair are what the stories answer; watched files, the geo database.
@@ -90,7 +90,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
 
 /// Crates that only these layers may name: the web stack stays at the edge, databases in the
 /// store, the client in the validators.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("axum", &["http", "serve"]),
     // The client's error kinds are hyper's.
     ("hyper", &["serve", "sso"]),
@@ -99,7 +99,10 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("tower_http", &["http", "app"]),
     ("rusqlite", &["session"]),
     ("sqlx", &["session"]),
-    ("redis", &["session"]),
+    // Connections are `support`'s; what is asked through them is the part's.
+    ("redis", &["support", "session", "sso"]),
+    ("tokio_postgres", &["support", "session", "sso"]),
+    ("tokio_postgres_rustls", &["support"]),
     ("reqwest", &["sso"]),
     ("clap", &["cli"]),
 ];

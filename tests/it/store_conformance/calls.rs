@@ -24,7 +24,12 @@ async fn a_dropped_begin_happened_or_did_not(b: &Backend) {
         start_and_drop(b.store.begin(new, at(0)));
         // Queued behind the dropped one.
         b.store.check().await.unwrap();
-        let begun = b.store.session(&tenant("nagra"), id(n.into()), at(0)).await.unwrap().is_some();
+        let begun = b
+            .store
+            .session(&tenant("nagra"), &account("1663"), id(n.into()), at(0))
+            .await
+            .unwrap()
+            .is_some();
         let claimed = b.store.peek_ticket(digest(n), at(0)).await.unwrap().is_none();
         let registered = b.device_names().await.contains(&name);
         assert_eq!((claimed, registered), (begun, begun));
@@ -32,7 +37,7 @@ async fn a_dropped_begin_happened_or_did_not(b: &Backend) {
 }
 
 async fn a_dropped_refresh_happened_or_did_not(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let mut generation = 1;
     for _ in 0..32 {
         start_and_drop(b.store.refresh(&token(&session, generation), next(0), at(0)));
