@@ -3,10 +3,14 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod canaille;
+pub(crate) mod installed;
+mod oidc_provider;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod server;
 mod started;
+pub(crate) mod visitor;
 
 use std::time::{Duration, Instant};
 
