@@ -61,9 +61,17 @@ async fn the_example_for_flask_opens_its_cookie() {
     assert_eq!(who.roles, ["dev", "ops"]);
 }
 
+/// Who else is asked is real: see `real::oidc_provider` and `real::canaille`.
+#[test]
+fn the_examples_that_ask_are_read() {
+    for system in ["canaille", "introspection", "oidc"] {
+        assert!(!read(system).tenants.is_empty(), "{system}");
+    }
+}
+
 #[test]
 fn the_documentation_shows_the_examples_as_they_are() {
-    for system in ["better-auth", "django", "flask"] {
+    for system in ["better-auth", "canaille", "django", "flask", "introspection", "oidc"] {
         let page = format!("{}/docs/sso/{system}.md", env!("CARGO_MANIFEST_DIR"));
         let page = std::fs::read_to_string(page).unwrap();
         let example = std::fs::read_to_string(example(system)).unwrap();

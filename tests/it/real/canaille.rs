@@ -17,14 +17,24 @@ use crate::support::{Answer, Call, Fixture, claims_of};
 const SECRET_KEY: &str = "a secret of the tests, of more than 32 bytes";
 const PASSWORD: &str = "a password of the tests";
 
-/// A running Canaille with one user and one client.
-struct Canaille {
+/// The tenants of the example: one takes cookies, one tokens.
+const COOKIES: &str = "community";
+const TOKENS: &str = "portal";
+
+/// A running Canaille with one user.
+struct Running {
     _server: Server,
+    origin: String,
+}
+
+/// The same with a client of a test's own: two tokens that say the same in the same second are the
+/// same token to it, and the second is an error.
+struct Canaille {
     origin: String,
     client: (String, String),
 }
 
-impl Canaille {
+impl Running {
     async fn start() -> Self {
         let folder = Folder::new("nobody");
         let port = free_port();
@@ -42,10 +52,11 @@ impl Canaille {
         let run = command(&folder, "canaille", &["run", "--bind", &bind]);
         let mut server = Server::start("canaille", folder, run);
         server.listens(port).await;
-        let client = register(&origin).await;
-        Self { _server: server, origin, client }
+        Self { _server: server, origin }
     }
+}
 
+impl Canaille {
     /// Somebody goes through its log-in form: the name first, then the password.
     async fn log_in(&self) -> Visitor {
         let mut visitor = Visitor::new(&self.origin);
@@ -94,47 +105,46 @@ impl Canaille {
         Visitor::new(&self.origin).call("/oauth/introspect", client, &[("token", token)]).await
     }
 
-    /// A gateway whose one service validates by these keys.
-    async fn gateway(&self, keys: &str) -> Fixture {
-        let keys = keys
-            .replace("ORIGIN", &self.origin)
-            .replace("CLIENT_ID", &self.client.0)
-            .replace("CLIENT_SECRET", &self.client.1);
-        let gateway = Fixture::only(&format!(
-            r#"
-            store.kind = "memory"
-            server.limits.request_timeout = "60s"
-            [validators.idp]
-            {keys}
-            [tenants.community.answerhub]
-            cookie_service = "IdP"
-            tokens.issuer = "https://community.example.com"
-            [[tenants.community.services]]
-            name = "IdP"
-            validator = "idp"
-            cookie = "canaille"
-            "#,
-        ))
-        .await;
-        gateway.clock.set(SystemClock.now());
-        gateway
+    /// The gateway of the documented example, with changes in its text.
+    async fn gateway(&self, changes: &[(&str, &str)]) -> Fixture {
+        let (id, secret) = &self.client;
+        let ours = [
+            ("{ file = \"/run/secrets/canaille-secret-key\" }", format!("{SECRET_KEY:?}")),
+            ("{ file = \"/run/secrets/canaille-client\" }", format!("{secret:?}")),
+            ("client_id = \"cambio\"", format!("client_id = {id:?}")),
+            ("audience = \"portal\"", format!("audience = {id:?}")),
+            ("https://id.example.com", self.origin.clone()),
+        ];
+        let ours = ours.iter().map(|(old, new)| (*old, new.as_str()));
+        let changes: Vec<_> = ours.chain(changes.iter().copied()).collect();
+        gateway(include_str!("../../../config/examples/canaille.toml"), &changes).await
     }
 
-    async fn introspecting(&self, secret: &str) -> Fixture {
-        self.gateway(&format!(
-            r#"kind = "introspection"
-            url = "ORIGIN/oauth/introspect"
-            auth = {{ client_secret_basic = {{ client_id = "CLIENT_ID", client_secret = "{secret}" }} }}
-            issuer = "ORIGIN"
-            audience = "CLIENT_ID"
-            token_type = "Bearer"
-            scopes = ["profile"]
-            connect_timeout = "20s"
-            read_timeout = "20s"
-            timeout = "20s""#
-        ))
-        .await
+    /// A gateway that verifies its JWTs, as the example for any provider has it.
+    async fn verifying(&self, header_typ: &str) -> Fixture {
+        let audience = format!("audience = {:?}{header_typ}", self.client.0);
+        let changes = [
+            ("https://idp.example.com", self.origin.as_str()),
+            ("audience = \"https://gateway.example.com\"", audience.as_str()),
+            ("tenants.community", "tenants.portal"),
+        ];
+        gateway(include_str!("../../../config/examples/oidc.toml"), &changes).await
     }
+}
+
+async fn gateway(example: &str, changes: &[(&str, &str)]) -> Fixture {
+    let mut text = example.to_owned();
+    // A busy machine must not look like an outage.
+    let patience =
+        "\nconnect_timeout = \"20s\"\nread_timeout = \"20s\"\ntimeout = \"20s\"\nissuer = \"";
+    for (old, new) in changes.iter().copied().chain([("\nissuer = \"", patience)]) {
+        assert!(text.contains(old), "{old} in {text}");
+        text = text.replace(old, new);
+    }
+    let server = "store.kind = \"memory\"\nserver.limits.request_timeout = \"60s\"\n";
+    let gateway = Fixture::only(&format!("{server}{text}")).await;
+    gateway.clock.set(SystemClock.now());
+    gateway
 }
 
 /// A client of its own making, by dynamic registration.
@@ -157,99 +167,90 @@ fn command(folder: &Folder, name: &str, args: &[&str]) -> Command {
     command
 }
 
-/// The Canaille that tests share.
-async fn shared() -> &'static Canaille {
-    static SHARED: OnceCell<Canaille> = OnceCell::const_new();
-    SHARED.get_or_init(Canaille::start).await
+/// The one that tests share.
+async fn shared() -> Canaille {
+    static SHARED: OnceCell<Running> = OnceCell::const_new();
+    let origin = SHARED.get_or_init(Running::start).await.origin.clone();
+    let client = register(&origin).await;
+    Canaille { origin, client }
 }
 
-/// Shows the gateway a cookie or token.
-async fn exchange(gateway: &Fixture, credential: &str) -> Answer {
-    let call = Call::post("/services/v2/auth/cookiesso/token.json");
-    gateway.send(call.header("cookie", &format!("canaille={credential}"))).await
+/// Shows a tenant a cookie or token.
+async fn exchange(gateway: &Fixture, tenant: &str, credential: &str) -> Answer {
+    let name = if tenant == COOKIES { "canaille" } else { "token" };
+    let call = Call::post("/services/v2/auth/cookiesso/token.json").header("nv-tenant-id", tenant);
+    gateway.send(call.header("cookie", &format!("{name}={credential}"))).await
 }
 
-async fn minted(gateway: &Fixture, credential: &str) -> Value {
-    let body = exchange(gateway, credential).await.expect(200);
+async fn minted(gateway: &Fixture, tenant: &str, credential: &str) -> Value {
+    let body = exchange(gateway, tenant, credential).await.expect(200);
     claims_of(body["jwt"].as_str().unwrap())
 }
 
 #[tokio::test]
 async fn its_cookie_is_a_flask_session_whose_copies_a_log_out_does_not_end() {
     let canaille = shared().await;
-    let gateway = canaille
-        .gateway(&format!(
-            r#"kind = "flask"
-            secret_key = "{SECRET_KEY}"
-            fields = {{ subject = "/sessions/0/user" }}"#
-        ))
-        .await;
+    let gateway = canaille.gateway(&[]).await;
     let mut visitor = canaille.log_in().await;
+    gateway.clock.set(SystemClock.now());
     let cookie = visitor.cookie("canaille").unwrap().to_owned();
     // Who it is, by the id that Canaille has for its users.
-    let subject = minted(&gateway, &cookie).await["sub"].as_str().unwrap().to_owned();
+    let subject = minted(&gateway, COOKIES, &cookie).await["sub"].as_str().unwrap().to_owned();
     assert_eq!(subject.len(), 36, "{subject}");
     let page = visitor.get("/logout").await;
     assert_eq!(page.status, 302);
     // The browser's cookie is another now, and nobody's.
     let after = visitor.cookie("canaille").unwrap_or_default().to_owned();
     assert_ne!(after, cookie);
-    exchange(&gateway, &after).await.problem(401);
+    exchange(&gateway, COOKIES, &after).await.problem(401);
     // A copy that somebody kept stays good until it is too old, there as here: a signed cookie
     // is all that there is to a session.
-    assert_eq!(minted(&gateway, &cookie).await["sub"], subject);
+    assert_eq!(minted(&gateway, COOKIES, &cookie).await["sub"], subject);
     gateway.advance(31 * 24 * 3600);
-    exchange(&gateway, &cookie).await.problem(401);
+    exchange(&gateway, COOKIES, &cookie).await.problem(401);
 }
 
 #[tokio::test]
 async fn its_access_token_is_introspected_until_it_is_revoked() {
     let canaille = shared().await;
-    let gateway = canaille.introspecting("CLIENT_SECRET").await;
+    let gateway =
+        canaille.gateway(&[("cache = { ttl = \"20s\", obey_hints = false }\n", "")]).await;
     let mut visitor = canaille.log_in().await;
     let token = canaille.token(&mut visitor).await;
     // What this shows: its times have fractions, its audience is a list.
     let said = canaille.introspected(&token).await;
     assert!(said["exp"].is_f64() && said["aud"].is_array(), "{said}");
-    let claims = minted(&gateway, &token).await;
+    let claims = minted(&gateway, TOKENS, &token).await;
     assert_eq!(claims["sub"], "alice");
     assert!(claims["exp"].as_i64().unwrap() <= said["exp"].as_f64().unwrap() as i64);
 
     // Its log-out ends the browser's session and no token; who wants that revokes it.
     visitor.get("/logout").await;
     assert_eq!(canaille.introspected(&token).await["active"], true);
-    minted(&gateway, &token).await;
+    minted(&gateway, TOKENS, &token).await;
     canaille.revoke(&token).await;
-    exchange(&gateway, &token).await.problem(401);
-    exchange(&gateway, "nobody-knows-it").await.problem(401);
+    exchange(&gateway, TOKENS, &token).await.problem(401);
+    exchange(&gateway, TOKENS, "nobody-knows-it").await.problem(401);
 }
 
 #[tokio::test]
 async fn our_own_wrong_secret_is_no_log_out() {
     let canaille = shared().await;
-    let gateway = canaille.introspecting("wrong").await;
+    let gateway = canaille.gateway(&[(&canaille.client.1, "wrong")]).await;
     let token = canaille.token(&mut canaille.log_in().await).await;
-    exchange(&gateway, &token).await.problem(502);
+    exchange(&gateway, TOKENS, &token).await.problem(502);
 }
 
 #[tokio::test]
 async fn its_access_token_is_verified_with_the_published_key() {
     let canaille = shared().await;
-    let oidc = r#"kind = "oidc"
-        issuer = "ORIGIN"
-        audience = "CLIENT_ID"
-        algorithms = ["RS256"]
-        header_typ = "JWT"
-        connect_timeout = "20s"
-        read_timeout = "20s"
-        timeout = "20s""#;
-    let gateway = canaille.gateway(oidc).await;
+    let gateway = canaille.verifying("\nheader_typ = \"JWT\"").await;
     let token = canaille.token(&mut canaille.log_in().await).await;
-    assert_eq!(minted(&gateway, &token).await["sub"], "alice");
+    assert_eq!(minted(&gateway, TOKENS, &token).await["sub"], "alice");
     // Nobody is asked about the token itself, so nobody says that it has been revoked.
     canaille.revoke(&token).await;
-    assert_eq!(minted(&gateway, &token).await["sub"], "alice");
+    assert_eq!(minted(&gateway, TOKENS, &token).await["sub"], "alice");
     // As it stands by default: its access tokens do not call themselves that.
-    let strict = canaille.gateway(&oidc.replace("header_typ = \"JWT\"", "")).await;
-    exchange(&strict, &token).await.problem(401);
+    let strict = canaille.verifying("").await;
+    exchange(&strict, TOKENS, &token).await.problem(401);
 }

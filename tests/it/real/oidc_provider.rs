@@ -114,61 +114,51 @@ impl Provider {
         visitor.call("/token/revocation", WEB, &[("token", token)]).await;
     }
 
-    /// A gateway whose one service validates by these keys.
-    async fn gateway(&self, keys: &str) -> Fixture {
-        let origin = self.origin();
-        let gateway = Fixture::only(&format!(
-            r#"
-            store.kind = "memory"
-            server.limits.request_timeout = "60s"
-            [validators.idp]
-            connect_timeout = "20s"
-            read_timeout = "20s"
-            timeout = "20s"
-            {}
-            [tenants.community.answerhub]
-            cookie_service = "IdP"
-            tokens.issuer = "https://community.example.com"
-            [[tenants.community.services]]
-            name = "IdP"
-            validator = "idp"
-            cookie = "token"
-            "#,
-            keys.replace("ORIGIN", &origin)
-        ))
-        .await;
+    /// The gateway of the documented example, with changes in its text.
+    async fn gateway(&self, example: &str, changes: &[(&str, &str)]) -> Fixture {
+        let mut text = example.replace("https://idp.example.com", &self.origin());
+        for (old, new) in changes {
+            assert!(text.contains(old), "{old} in {text}");
+            text = text.replace(old, new);
+        }
+        // A busy machine must not look like an outage.
+        let patience = "connect_timeout = \"20s\"\nread_timeout = \"20s\"\ntimeout = \"20s\"\n";
+        let text = text.replace("issuer = \"http:", &format!("{patience}issuer = \"http:"));
+        let server = "store.kind = \"memory\"\nserver.limits.request_timeout = \"60s\"\n";
+        let gateway = Fixture::only(&format!("{server}{text}")).await;
         gateway.clock.set(SystemClock.now());
         gateway
     }
 
-    /// A gateway that introspects, as `gateway:basic`.
-    async fn introspecting(&self, further: &str) -> Fixture {
-        self.introspecting_as(
-            &format!(
-                "client_secret_basic = {{ client_id = {:?}, client_secret = {:?} }}",
-                BASIC.0, BASIC.1
-            ),
-            further,
-        )
-        .await
+    /// A gateway that introspects, as `gateway:basic`, and keeps nothing.
+    async fn introspecting(&self) -> Fixture {
+        self.introspecting_with(&basic(BASIC.1), NO_CACHE).await
     }
 
-    async fn introspecting_as(&self, auth: &str, further: &str) -> Fixture {
-        self.gateway(&format!(
-            "kind = \"introspection\"\nurl = \"ORIGIN/token/introspection\"\n\
-             auth = {{ {auth} }}\nissuer = \"ORIGIN\"\naudience = \"urn:opaque\"\n\
-             token_type = \"Bearer\"\nscopes = [\"read\"]\n{further}"
-        ))
-        .await
+    async fn introspecting_with(&self, auth: &str, cache: &str) -> Fixture {
+        let changes = [
+            (AUTH, auth),
+            (CACHE, cache),
+            ("https://gateway.example.com", "urn:opaque"),
+            ("token_type =", "scopes = [\"read\"]\ntoken_type ="),
+        ];
+        self.gateway(include_str!("../../../config/examples/introspection.toml"), &changes).await
     }
 
     async fn verifying(&self) -> Fixture {
-        self.gateway(
-            "kind = \"oidc\"\nissuer = \"ORIGIN\"\naudience = \"urn:api\"\n\
-             algorithms = [\"ES256\"]\nclient_id = \"web\"",
-        )
-        .await
+        let changes = [("https://gateway.example.com", "urn:api")];
+        self.gateway(include_str!("../../../config/examples/oidc.toml"), &changes).await
     }
+}
+
+/// What the example says, and the tests change.
+const AUTH: &str = "client_secret_basic = { client_id = \"cambio\", client_secret = { file = \"/run/secrets/idp-client\" } }";
+const CACHE: &str = "cache = { ttl = \"20s\", obey_hints = false }";
+const NO_CACHE: &str = "";
+
+fn basic(secret: &str) -> String {
+    let id = BASIC.0;
+    format!("client_secret_basic = {{ client_id = \"{id}\", client_secret = \"{secret}\" }}")
 }
 
 fn command(folder: &Folder, port: u16, key_id: &str, client_key: &GeneratedKey) -> Command {
@@ -204,7 +194,7 @@ async fn minted(gateway: &Fixture, token: &str) -> Value {
 #[tokio::test]
 async fn an_opaque_token_is_introspected_and_refused_once_it_is_revoked() {
     let provider = shared().await;
-    let gateway = provider.introspecting("").await;
+    let gateway = provider.introspecting().await;
     let token = provider.opaque().await;
     let claims = minted(&gateway, &token).await;
     assert_eq!(claims["sub"], "alice");
@@ -218,8 +208,8 @@ async fn an_opaque_token_is_introspected_and_refused_once_it_is_revoked() {
 #[tokio::test]
 async fn a_revoked_token_is_refused_within_the_time_that_verdicts_are_kept() {
     let provider = shared().await;
-    let cache = "cache = { ttl = \"20s\", jitter = 0, obey_hints = false }";
-    let gateway = provider.introspecting(cache).await;
+    let cache = CACHE.replace(" }", ", jitter = 0 }");
+    let gateway = provider.introspecting_with(&basic(BASIC.1), &cache).await;
     let token = provider.opaque().await;
     minted(&gateway, &token).await;
     provider.revoke(&token).await;
@@ -228,7 +218,8 @@ async fn a_revoked_token_is_refused_within_the_time_that_verdicts_are_kept() {
     gateway.advance(1);
     exchange(&gateway, &token).await.problem(401);
     // Its answers say no-store: whoever heeds that keeps nothing.
-    let gateway = provider.introspecting("cache = { ttl = \"20s\" }").await;
+    let heeding = CACHE.replace("obey_hints = false", "obey_hints = true");
+    let gateway = provider.introspecting_with(&basic(BASIC.1), &heeding).await;
     let token = provider.opaque().await;
     minted(&gateway, &token).await;
     provider.revoke(&token).await;
@@ -249,7 +240,7 @@ async fn every_way_of_client_authentication_is_accepted() {
             key.display().to_string()
         ),
     ] {
-        let gateway = provider.introspecting_as(&auth, "").await;
+        let gateway = provider.introspecting_with(&auth, NO_CACHE).await;
         // Twice: it remembers assertions, and takes none again.
         for _ in 0..2 {
             assert_eq!(minted(&gateway, &token).await["sub"], "alice", "{auth}");
@@ -260,8 +251,7 @@ async fn every_way_of_client_authentication_is_accepted() {
 #[tokio::test]
 async fn our_own_wrong_secret_is_no_log_out() {
     let provider = shared().await;
-    let auth = "client_secret_basic = { client_id = \"gateway:basic\", client_secret = \"wrong\" }";
-    let gateway = provider.introspecting_as(auth, "").await;
+    let gateway = provider.introspecting_with(&basic("wrong"), NO_CACHE).await;
     let token = provider.opaque().await;
     exchange(&gateway, &token).await.problem(502);
 }
@@ -269,7 +259,7 @@ async fn our_own_wrong_secret_is_no_log_out() {
 #[tokio::test]
 async fn what_is_no_access_token_of_a_user_is_refused() {
     let provider = shared().await;
-    let gateway = provider.introspecting("").await;
+    let gateway = provider.introspecting().await;
     exchange(&gateway, "nobody-knows-it").await.problem(401);
     // A client's own token names nobody; a refresh token is active, and no access token.
     exchange(&gateway, &provider.robot().await).await.problem(401);
@@ -284,7 +274,7 @@ async fn what_is_no_access_token_of_a_user_is_refused() {
 #[tokio::test]
 async fn logging_out_there_ends_the_token() {
     let provider = shared().await;
-    let gateway = provider.introspecting("").await;
+    let gateway = provider.introspecting().await;
     let (tokens, mut visitor) = provider.log_in("urn:opaque", "openid read").await;
     let token = text(&tokens, "access_token");
     minted(&gateway, &token).await;
@@ -353,7 +343,7 @@ async fn a_gateway_starts_before_its_provider() {
     let token = text(&tokens, "access_token");
     provider.server.kill();
     let gateway = provider.verifying().await;
-    let introspecting = provider.introspecting("").await;
+    let introspecting = provider.introspecting().await;
     exchange(&gateway, &token).await.problem(503);
     exchange(&introspecting, "abc").await.problem(503);
     provider.start_again("k2").await;
