@@ -179,7 +179,7 @@ async fn shared() -> Canaille {
 async fn exchange(gateway: &Fixture, tenant: &str, credential: &str) -> Answer {
     let name = if tenant == COOKIES { "canaille" } else { "token" };
     let call = Call::post("/services/v2/auth/cookiesso/token.json").header("nv-tenant-id", tenant);
-    gateway.send(call.header("cookie", &format!("{name}={credential}"))).await
+    gateway.send(call.header("cookie", format!("{name}={credential}"))).await
 }
 
 async fn minted(gateway: &Fixture, tenant: &str, credential: &str) -> Value {

@@ -182,7 +182,7 @@ fn text(tokens: &Value, name: &str) -> String {
 /// Shows the gateway a token.
 async fn exchange(gateway: &Fixture, token: &str) -> Answer {
     let call = Call::post("/services/v2/auth/cookiesso/token.json");
-    gateway.send(call.header("cookie", &format!("token={token}"))).await
+    gateway.send(call.header("cookie", format!("token={token}"))).await
 }
 
 /// The claims of what the gateway minted for a token.
