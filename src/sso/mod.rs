@@ -7,11 +7,13 @@ mod asks;
 mod authjs;
 mod better_auth;
 mod cache;
+mod cas;
 mod credential;
 mod django;
 mod endpoint;
+mod expectations;
+mod expression;
 mod fetch;
-mod fields;
 mod flask;
 mod hmac_keys;
 mod http;
@@ -23,13 +25,14 @@ mod laravel;
 mod mapping;
 pub mod operator;
 mod rails;
+mod redis_session;
 mod scripted;
-mod session_fields;
 mod session_token;
 pub mod settings;
 mod signed_cookie;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the kinds that read a session store"))]
 mod signed_id;
+mod sql_session;
+mod stored;
 mod timed_text;
 mod unseal;
 mod upstream;
@@ -58,7 +61,8 @@ use crate::domain::{Credential, CredentialKind, ServiceName, TenantId, Timestamp
 ///   fault; [`ValidateError::Unavailable`] if it could not find out;
 ///   [`ValidateError::Upstream`] if the other side broke its contract.
 /// * It gives up at [`ValidateCx::deadline`] with `Unavailable`.
-/// * It is cancel-safe: dropping the future leaves nothing half done and consumes nothing.
+/// * It is cancel-safe: dropping the future leaves nothing half done and consumes nothing here. (What
+///   another system uses up by being asked, such as a CAS ticket, is that system's own rule.)
 /// * It never logs, stores or echoes the credential, in errors included.
 /// * It sends an upstream nothing of a request but the one credential it is about.
 /// * It answers `Malformed` to a [`CredentialKind`] that it does not accept.

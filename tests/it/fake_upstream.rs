@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -169,13 +169,7 @@ pub(crate) async fn refusing_origin() -> String {
 }
 
 async fn serve(mut stream: TcpStream, script: Arc<Mutex<Script>>, gate: Arc<Gate>) {
-    let mut request = Vec::new();
-    while !is_whole(&request) {
-        if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
-            return;
-        }
-    }
-    let request = String::from_utf8_lossy(&request).into_owned();
+    let Some(request) = read_request(&mut stream).await else { return };
     let arrived = {
         let mut script = script.lock();
         script.requests.push(request.clone());
@@ -201,6 +195,17 @@ async fn serve(mut stream: TcpStream, script: Arc<Mutex<Script>>, gate: Arc<Gate
         }
     };
     act(&mut stream, behaviour).await;
+}
+
+/// One request, head and content; `None` when the client breaks off.
+pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut request = Vec::new();
+    while !is_whole(&request) {
+        if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
+            return None;
+        }
+    }
+    Some(String::from_utf8_lossy(&request).into_owned())
 }
 
 /// Whether it has the head and as much content as the head says.
@@ -230,7 +235,7 @@ impl TlsUpstream {
                 let acceptor = presented.lock().clone();
                 // A client that does not trust the certificate breaks the handshake off.
                 let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = read_request(&mut stream).await;
                 let length = body.len();
                 let head = format!(
                     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"

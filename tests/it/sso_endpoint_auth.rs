@@ -19,11 +19,11 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::fake_upstream::{Behaviour, Upstream};
+use crate::fake_upstream::{Behaviour, Upstream, read_request};
 use crate::sso_fixtures::{NOW, cx, name, problem_paths, token, try_build, validator};
 
 /// Tables of the three kinds, with the same keys added.
@@ -289,9 +289,8 @@ impl Strict {
                 let Ok(mut stream) = acceptor.accept(stream).await else { continue };
                 let shown = stream.get_ref().1.peer_certificates().unwrap()[0].clone();
                 seeing.lock().push(shown.into_owned());
-                let mut request = [0; 4096];
-                let length = stream.read(&mut request).await.unwrap_or(0);
-                noting.lock().push(String::from_utf8_lossy(&request[..length]).into_owned());
+                let Some(request) = read_request(&mut stream).await else { continue };
+                noting.lock().push(request);
                 let body = r#"{"active": true, "sub": "ann"}"#;
                 let length = body.len();
                 let answer = format!(

@@ -48,8 +48,15 @@ const KNOWN: [(&str, Option<u64>); 4] = [
     ("too old", Some(31 + 120)),
 ];
 
+/// How the endpoint is asked.
+const HTTP: &str = r#"kind = "http"
+        send = { cookie = { name = "sso" } }
+        fields = { subject = "sub" }"#;
+const INTROSPECTION: &str = r#"kind = "introspection"
+        auth = { client_secret_post = { client_id = "cambio", client_secret = "secret" } }"#;
+
 /// A gateway whose one service asks this endpoint.
-async fn gateway(origin: &str, authority: Option<&Path>, fault: &Fault) -> Fixture {
+async fn gateway(kind: &str, origin: &str, authority: Option<&Path>, fault: &Fault) -> Fixture {
     // Only what never comes is worth a short wait; a slow machine must not look like an outage.
     let never_ends = matches!(fault, Fault::Behaves(Behaviour::Hang | Behaviour::SlowBody));
     let patience = if never_ends { "3s" } else { "20s" };
@@ -59,10 +66,8 @@ async fn gateway(origin: &str, authority: Option<&Path>, fault: &Fault) -> Fixtu
         store.kind = "memory"
         server.limits.request_timeout = "25s"
         [validators.sso]
-        kind = "http"
+        {kind}
         url = "{origin}/session"
-        send = {{ cookie = {{ name = "sso" }} }}
-        fields = {{ subject = "sub" }}
         read_timeout = "{patience}"
         timeout = "{patience}"
         {}
@@ -98,20 +103,20 @@ async fn answer(gateway: &Fixture) -> String {
 }
 
 /// One cell: the endpoint is well while the credential becomes known, and then is not.
-async fn cell(fault: Fault, known_for: Option<u64>) -> String {
-    let who = json!({"sub": "ann"});
+async fn cell(kind: &str, fault: Fault, known_for: Option<u64>) -> String {
+    let who = json!({"active": true, "sub": "ann"});
     if let Fault::BadCertificate = fault {
         let (trusted, other) = (certificate(), certificate());
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), trusted.cert.pem()).unwrap();
         let up = TlsUpstream::start(&trusted, who.to_string()).await;
-        let gateway = gateway(&up.origin, Some(file.path()), &fault).await;
+        let gateway = gateway(kind, &up.origin, Some(file.path()), &fault).await;
         become_known(&gateway, known_for).await;
         up.present(&other);
         return answer(&gateway).await;
     }
     let mut up = Upstream::start(Behaviour::json(who)).await;
-    let gateway = gateway(&up.origin, None, &fault).await;
+    let gateway = gateway(kind, &up.origin, None, &fault).await;
     become_known(&gateway, known_for).await;
     match fault {
         Fault::Behaves(behaviour) => up.then(behaviour),
@@ -128,14 +133,14 @@ async fn become_known(gateway: &Fixture, known_for: Option<u64>) {
     }
 }
 
-async fn table() -> String {
+async fn table(kind: &str) -> String {
     let mut table = "| the SSO system".to_owned();
     for (known, _) in KNOWN {
         let _ = write!(table, " | {known}");
     }
     table.push_str(" |\n|---|---|---|---|---|\n");
     let rows = faults().into_iter().map(|(name, fault)| async move {
-        let cells = KNOWN.map(|(_, known_for)| cell(fault.clone(), known_for));
+        let cells = KNOWN.map(|(_, known_for)| cell(kind, fault.clone(), known_for));
         format!("| {name} | {} |\n", join_all(cells).await.join(" | "))
     });
     table + &join_all(rows).await.concat()
@@ -148,7 +153,7 @@ async fn the_table_in_the_documentation_is_what_happens() {
     let begin = text.find("<!-- table").unwrap();
     let begin = begin + text[begin..].find("-->\n").unwrap() + "-->\n".len();
     let end = begin + text[begin..].find("<!-- end -->").unwrap();
-    let table = table().await;
+    let table = table(HTTP).await;
     if std::env::var_os("CAMBIO_WRITE_DOCS").is_some() {
         std::fs::write(path, format!("{}\n{table}\n{}", &text[..begin], &text[end..])).unwrap();
         return;
@@ -162,4 +167,17 @@ async fn the_table_in_the_documentation_is_what_happens() {
             assert!(cell.starts_with("502,") || cell.starts_with("503,"), "{row}");
         }
     }
+}
+
+/// The same, save that a 401 is about Cambio's own credential.
+#[tokio::test]
+async fn an_introspection_endpoint_fails_in_the_same_ways() {
+    let documented = include_str!("../../docs/outages.md");
+    let table = table(INTROSPECTION).await;
+    assert!(table.lines().count() > 10);
+    for row in table.lines() {
+        let ours = "| answers 401: not a fault | 502, `Retry-After: 5` | 200 | 200 | 502, `Retry-After: 5` |";
+        assert!(documented.contains(row) || row == ours, "{row}");
+    }
+    assert!(table.contains("answers 401") && !documented.contains("401: not a fault | 502"));
 }

@@ -114,12 +114,10 @@ impl Rules {
             return rejected("token has expired");
         }
         // An active token without a subject is a client's own.
-        if self.mapping.subject.find(document).is_none() {
+        if !self.mapping.finds_subject(document, now)? {
             return rejected("token names nobody");
         }
-        let mut who = self.mapping.apply(document).map_err(upstream)?;
-        who.expires_at = end;
-        Ok(who)
+        self.mapping.apply(document, end, now)
     }
 
     fn check(&self, document: &Value) -> Result<(), ValidateError> {

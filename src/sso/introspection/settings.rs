@@ -8,7 +8,7 @@ use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
 use super::super::fetch::FetchSettings;
 use super::super::jwt::claims::{Expected, MAX_LEEWAY, default_leeway};
-use super::super::mapping::Mapping;
+use super::super::mapping::Fields;
 use super::super::settings::BuildCx;
 use super::Introspection;
 use super::answer::Rules;
@@ -39,7 +39,7 @@ pub(in super::super) struct Settings {
     leeway: HumanDuration,
     /// Which members say what.
     #[serde(default)]
-    fields: Mapping,
+    fields: Fields,
 }
 
 impl Settings {
@@ -68,7 +68,7 @@ impl Settings {
             token_type: self.token_type,
             scopes: self.scopes,
             leeway: self.leeway.0,
-            mapping: self.fields,
+            mapping: self.fields.claims().of_answers(),
         };
         let validator = Introspection {
             upstream: upstream?,

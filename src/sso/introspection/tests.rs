@@ -12,7 +12,7 @@ use crate::sso::ValidateError;
 use crate::sso::asks::Hint;
 use crate::sso::fetch::Answer;
 use crate::sso::jwt::claims::Expected;
-use crate::sso::mapping::Mapping;
+use crate::sso::mapping::Fields;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
@@ -24,7 +24,7 @@ fn rules() -> Rules {
         token_type: None,
         scopes: Vec::new(),
         leeway: Duration::from_secs(30),
-        mapping: Mapping::default(),
+        mapping: Fields::default().claims().of_answers(),
     }
 }
 

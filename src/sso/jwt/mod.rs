@@ -62,9 +62,7 @@ impl SsoValidator for Jwt {
         let jws = UnverifiedJws::parse(credential::text(credential, jws::MAX_LEN)?)?;
         self.keys.verify(&jws, cx).await?;
         let (claims, end) = jws.checked_claims(&self.rules, cx.now)?;
-        let mut who = self.mapping.apply(&claims).map_err(ValidateError::Rejected)?;
-        who.expires_at = Some(end);
-        Ok(who)
+        self.mapping.apply(&claims, Some(end), cx.now)
     }
 
     async fn check(&self) -> Result<(), ValidateError> {

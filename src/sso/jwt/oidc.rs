@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::super::SsoValidator;
 use super::super::endpoint::parse_url;
 use super::super::fetch::FetchSettings;
-use super::super::mapping::Mapping;
+use super::super::mapping::Fields;
 use super::super::settings::BuildCx;
 use super::claims::{ClaimRules, Expected, MAX_LEEWAY, default_leeway};
 use super::discovery::Discovery;
@@ -39,7 +39,7 @@ pub(in super::super) struct Settings {
     leeway: HumanDuration,
     /// Which claims say what.
     #[serde(default)]
-    claims: Mapping,
+    claims: Fields,
     /// Where the discovery document is, if not below the issuer.
     discovery_url: Option<String>,
     /// How long the document is good.
@@ -125,7 +125,8 @@ impl Settings {
             claim_typ: None,
             leeway: self.leeway.0,
         };
-        let validator = Jwt { kind: "oidc", keys: Keys::Remote(keys), rules, mapping: self.claims };
+        let validator =
+            Jwt { kind: "oidc", keys: Keys::Remote(keys), rules, mapping: self.claims.claims() };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::super::SsoValidator;
 use super::super::endpoint::parse_url;
 use super::super::fetch::FetchSettings;
-use super::super::mapping::Mapping;
+use super::super::mapping::Fields;
 use super::super::settings::BuildCx;
 use super::claims::{ClaimRules, Expected, MAX_LEEWAY, default_leeway};
 use super::keys::KeySet;
@@ -37,7 +37,7 @@ pub(in super::super) struct Settings {
     leeway: HumanDuration,
     /// Which claims say what.
     #[serde(default)]
-    claims: Mapping,
+    claims: Fields,
 
     // Exactly one of these is where the keys come from.
     secret: Option<SecretSource>,
@@ -100,7 +100,7 @@ impl Settings {
             claim_typ: self.claim_typ,
             leeway: self.leeway.0,
         };
-        let validator = Jwt { kind: "jwt", keys: keys?, rules, mapping: self.claims };
+        let validator = Jwt { kind: "jwt", keys: keys?, rules, mapping: self.claims.claims() };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }
 

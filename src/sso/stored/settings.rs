@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::fields::Fields;
+use super::super::mapping::Fields;
 use super::cookie::Cookie;
 use super::document::Stored;
 use super::format::FormatName;
@@ -104,7 +104,7 @@ impl Settings {
             format: self.format,
             max_bytes: self.max_bytes,
             login,
-            mapping: self.fields.mapping(default.unwrap_or_default()),
+            mapping: self.fields.mapping(default.unwrap_or_default()).of_answers().that_must_end(),
         })
     }
 }

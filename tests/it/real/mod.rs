@@ -3,11 +3,21 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod browser;
 mod canaille;
+mod glewlwyd;
 pub(crate) mod installed;
+mod llng;
 mod oidc_provider;
 pub(crate) mod postgres;
+pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod redis_cluster;
+mod redis_failover;
+mod redis_load;
+mod redis_network;
+pub(crate) mod redis_sentinel;
+mod redis_store;
 pub(crate) mod server;
 mod started;
 pub(crate) mod visitor;
