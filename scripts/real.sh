@@ -39,14 +39,14 @@ python_packages() {
 }
 
 # An OpenID Connect provider for Node.js.
-real_oidc_provider() {
+need_oidc_provider() {
     need node nodejs "runs oidc-provider, a real identity provider in tests"
     need npm npm "installs oidc-provider"
     npm_packages oidc-provider
 }
 
 # An identity provider on Flask.
-real_canaille() {
+need_canaille() {
     need python3 python3 "runs Canaille, a real identity provider in tests"
     python_packages canaille
 }

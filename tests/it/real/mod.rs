@@ -5,6 +5,7 @@
 
 mod browser;
 mod canaille;
+mod fleet;
 mod glewlwyd;
 pub(crate) mod installed;
 mod llng;
@@ -17,7 +18,6 @@ mod redis_failover;
 mod redis_load;
 mod redis_network;
 pub(crate) mod redis_sentinel;
-mod redis_store;
 pub(crate) mod server;
 mod started;
 pub(crate) mod visitor;
