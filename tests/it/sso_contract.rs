@@ -682,25 +682,33 @@ async fn oidc() -> Fixture {
             "algorithms": ["ES256"], "read_timeout": "60s", "timeout": "60s"}))
     };
     let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": "k1"});
-    let mut claims = claims();
-    claims["iss"] = json!(up.origin);
-    let good = token(&key.sign(&header, &claims));
+    // Nobody is asked for the keys of another issuer.
+    let claims = |issuer: &str| {
+        let mut claims = claims();
+        claims["iss"] = json!(issuer);
+        claims
+    };
+    let signed = |issuer: &str| token(&key.sign(&header, &claims(issuer)));
+    let refusing = refusing_origin().await;
+    let good = signed(&up.origin);
     let bound = {
-        let mut claims = claims.clone();
+        let mut claims = claims(&up.origin);
         claims["cnf"] = json!({"jkt": "abc"});
         token(&key.sign(&header, &claims))
     };
     Fixture {
         rejected: vec![
-            token(&other.sign(&header, &claims)),
-            token(&key.sign(&json!({"alg": "ES256", "typ": "JWT", "kid": "k1"}), &claims)),
-            token(&key.sign(&header, &self::claims())),
+            token(&other.sign(&header, &claims(&up.origin))),
+            token(
+                &key.sign(&json!({"alg": "ES256", "typ": "JWT", "kid": "k1"}), &claims(&up.origin)),
+            ),
+            signed("https://idp"),
             bound,
         ],
         malformed: vec![token("a.b.c")],
-        down: Some((of(&refusing_origin().await), good.clone())),
-        hanging: Some((of(&hang.origin), good.clone(), Duration::from_millis(100))),
-        nonsense: Some((of(&nonsense.origin), good.clone())),
+        down: Some((of(&refusing), signed(&refusing))),
+        hanging: Some((of(&hang.origin), signed(&hang.origin), Duration::from_millis(100))),
+        nonsense: Some((of(&nonsense.origin), signed(&nonsense.origin))),
         _alive: vec![Box::new(hang), Box::new(nonsense)],
         ..Fixture::new(of(&up.origin), good)
     }

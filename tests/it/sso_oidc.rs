@@ -202,9 +202,10 @@ async fn not_finding_the_issuer_is_unavailable_and_tried_again() {
     f.announce(json!({}));
     assert_eq!(f.at(35, 0).await, "verified");
     assert!(f.validator.check().await.is_ok());
-    let nobody = validator(json!({"kind": "oidc", "issuer": refusing_origin().await,
+    let refusing = refusing_origin().await;
+    let nobody = validator(json!({"kind": "oidc", "issuer": refusing,
         "audience": "cambio", "algorithms": ["ES256"]}));
-    let text = token(&f.token(0, NOW, json!({}), json!({})));
+    let text = token(&f.token(0, NOW, json!({}), json!({"iss": refusing})));
     let verdict = nobody.validate(&text, &cx_at(NOW, Duration::from_secs(20))).await;
     assert_eq!(name(&verdict), "unavailable");
 }

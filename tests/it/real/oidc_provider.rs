@@ -151,7 +151,7 @@ impl Provider {
     }
 }
 
-/// What the example says, and the tests change.
+/// What the examples say, and the tests change.
 const AUTH: &str = "client_secret_basic = { client_id = \"cambio\", client_secret = { file = \"/run/secrets/idp-client\" } }";
 const CACHE: &str = "cache = { ttl = \"20s\", obey_hints = false }";
 const NO_CACHE: &str = "";
@@ -305,6 +305,25 @@ async fn a_jwt_access_token_is_verified_with_the_published_key() {
     // Its end is a matter of the clock.
     gateway.advance(631);
     exchange(&gateway, &token).await.problem(401);
+}
+
+#[tokio::test]
+async fn one_service_takes_both_kinds_of_tokens() {
+    let provider = shared().await;
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key.pem");
+    std::fs::write(&key, provider.client_key.private.expose()).unwrap();
+    let changes = [
+        ("/run/secrets/cambio-client-key", key.to_str().unwrap()),
+        ("client_id = \"cambio\"", "client_id = \"gateway-jwt\""),
+    ];
+    let example = include_str!("../../../config/examples/oidc-provider.toml");
+    let gateway = provider.gateway(example, &changes).await;
+    assert_eq!(minted(&gateway, &provider.opaque().await).await["sub"], "alice");
+    let (tokens, _) = provider.log_in("urn:api", "openid read").await;
+    assert_eq!(minted(&gateway, &text(&tokens, "access_token")).await["sub"], "alice");
+    exchange(&gateway, &text(&tokens, "id_token")).await.problem(401);
+    exchange(&gateway, "nobody-knows-it").await.problem(401);
 }
 
 #[tokio::test]
