@@ -51,6 +51,12 @@ fn write_files(dir: &Path) {
     write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));
     let authority = rcgen::generate_simple_self_signed(["sso.example.com".to_owned()]).unwrap();
     write("sso-ca.pem", authority.cert.pem().as_bytes());
+    write("client.crt", authority.cert.pem().as_bytes());
+    write("client.key", authority.signing_key.serialize_pem().as_bytes());
+    write("sso-token", b"a-token-for-the-endpoint\n");
+    write("sso-api-key", b"an API key\n");
+    let key = rcgen::KeyPair::generate().unwrap();
+    write("cambio-client-key", key.serialize_pem().as_bytes());
 }
 
 #[tokio::test]
