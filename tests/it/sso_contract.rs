@@ -20,13 +20,8 @@ use crate::fake_redis::{self, FakeRedis};
 use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
 use crate::sso_cas;
 use crate::sso_fixtures::{
-<<<<<<< HEAD
     NOW, SECRET, SigningKey, Tickets, any_of_validators, build_with, cheap_hash, cookie, cx,
-    cx_for, name, password, ticket, token, try_build, validator, vector,
-=======
-    NOW, SECRET, SigningKey, Tickets, build_with, cheap_hash, cookie, cx, cx_for, merged, name,
-    password, refusing_port, ticket, token, try_build, validator, vector,
->>>>>>> appstores
+    cx_for, merged, name, password, refusing_port, ticket, token, try_build, validator, vector,
 };
 use crate::sso_sealed::mint;
 
@@ -608,6 +603,9 @@ async fn sql_session_with(further: serde_json::Value) -> Fixture {
         nonsense: Some((asking(up.port), cookie("broken-session-00"))),
         _alive: vec![Box::new(hang)],
         ..Fixture::new(asking(up.port), good)
+    }
+    .keeping(up)
+}
 
 /// A server that knows one ticket, over and over.
 async fn cas() -> Fixture {

@@ -14,6 +14,7 @@ pub(crate) mod process;
 mod raw;
 mod reload;
 pub(crate) mod server;
+mod sessions;
 mod tls;
 mod wire;
 

@@ -59,6 +59,11 @@ impl Drop for Node {
     /// A failed test shows what the node found wrong.
     fn drop(&mut self) {
         if std::thread::panicking() {
+            // Its last lines come with its end.
+            self.process.signal("TERM");
+            while self.process.status().is_none() {
+                std::thread::yield_now();
+            }
             let refused = |line: &Value| line["http.status"].as_u64().is_none_or(|s| s >= 400);
             let lines = log_lines(&self.process.stderr()).into_iter().filter(refused);
             lines.for_each(|line| eprintln!("node {}: {line}", self.port));
