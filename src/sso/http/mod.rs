@@ -55,6 +55,10 @@ impl SsoValidator for Http {
         self.screen(credential).is_ok()
     }
 
+    fn is_selective(&self) -> bool {
+        self.shape.is_selective()
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
