@@ -100,18 +100,14 @@ pub(super) fn asked_for(id: &str, account: Account) -> Result<Account, AccountEr
     if account.id.as_str() == id { Ok(account) } else { Err(wrong("it is another account")) }
 }
 
-/// The one account of these.
+/// These accounts, each once.
 ///
 /// # Errors
-/// `Unknown` when there is none, `Ambiguous` when there are several.
-pub(super) fn only(mut accounts: Vec<Account>) -> Result<Account, AccountError> {
+/// `Unknown` when there is none.
+pub(super) fn distinct(mut accounts: Vec<Account>) -> Result<Vec<Account>, AccountError> {
     let mut seen = std::collections::HashSet::new();
     accounts.retain(|account| seen.insert(account.id.clone()));
-    match (accounts.pop(), accounts.is_empty()) {
-        (None, _) => Err(AccountError::Unknown),
-        (Some(account), true) => Ok(account),
-        (Some(_), false) => Err(AccountError::Ambiguous),
-    }
+    if accounts.is_empty() { Err(AccountError::Unknown) } else { Ok(accounts) }
 }
 
 fn wrong(why: &str) -> AccountError {

@@ -72,7 +72,7 @@ impl AccountDirectory for Http {
 
     /// What the validator asserts decides, among the accounts that exist; the subject is asked
     /// about only when it asserts nothing.
-    async fn resolve(&self, _: &TenantId, who: &Verified) -> Result<Account, AccountError> {
+    async fn matching(&self, _: &TenantId, who: &Verified) -> Result<Vec<Account>, AccountError> {
         let mut matching = Vec::new();
         if who.accounts.is_empty() {
             let Some(template) = &self.by_subject else { return Err(AccountError::Unknown) };
@@ -84,7 +84,7 @@ impl AccountDirectory for Http {
         for asserted in &who.accounts {
             matching.extend(self.one(&asserted.id).await?);
         }
-        document::only(matching)
+        document::distinct(matching)
     }
 
     async fn by_id(&self, _: &TenantId, id: &AccountId) -> Result<Account, AccountError> {

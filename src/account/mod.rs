@@ -139,12 +139,29 @@ pub trait AccountDirectory: Send + Sync + fmt::Debug {
     /// The kind's name as the configuration spells it.
     fn kind(&self) -> &'static str;
 
-    /// The account that a verified identity acts for.
+    /// The accounts that a verified identity may act for, whatever their state, each once.
+    ///
+    /// # Errors
+    /// [`AccountError::Unknown`] when it has none.
+    async fn matching(
+        &self,
+        tenant: &TenantId,
+        who: &Verified,
+    ) -> Result<Vec<Account>, AccountError>;
+
+    /// The one account that a verified identity acts for.
     ///
     /// # Errors
     /// [`AccountError::Unknown`] when it has none, [`AccountError::Ambiguous`] when it
     /// has several and the caller can name only one.
-    async fn resolve(&self, tenant: &TenantId, who: &Verified) -> Result<Account, AccountError>;
+    async fn resolve(&self, tenant: &TenantId, who: &Verified) -> Result<Account, AccountError> {
+        let mut accounts = self.matching(tenant, who).await?;
+        match (accounts.pop(), accounts.is_empty()) {
+            (None, _) => Err(AccountError::Unknown),
+            (Some(account), true) => Ok(account),
+            (Some(_), false) => Err(AccountError::Ambiguous),
+        }
+    }
 
     /// The account by its id, asked before a head-end's call is honoured.
     ///

@@ -6,6 +6,7 @@
 mod error;
 mod memory;
 mod record;
+mod redis;
 mod request;
 mod rules;
 pub mod settings;

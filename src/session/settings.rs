@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::memory::MemoryStore;
+use super::redis::RedisStore;
+use super::redis::settings::RedisStoreSettings;
 use super::sqlite::SqliteStore;
 use super::{Store, StoreError};
 use crate::domain::setting::{self, Problems};
@@ -22,6 +24,7 @@ pub struct StoreSettings(Kind);
 enum Kind {
     Memory(MemorySettings),
     Sqlite(SqliteSettings),
+    Redis(Box<RedisStoreSettings>),
 }
 
 /// `kind = "memory"`.
@@ -65,6 +68,7 @@ impl StoreSettings {
         Ok(match &self.0 {
             Kind::Memory(settings) => Arc::new(MemoryStore::new(settings.capacity.get())),
             Kind::Sqlite(settings) => Arc::new(SqliteStore::open(settings)?),
+            Kind::Redis(settings) => Arc::new(RedisStore::open(settings).await?),
         })
     }
 
@@ -74,7 +78,7 @@ impl StoreSettings {
     /// [`StoreError`] when it cannot be looked at, is no store of Cambio's or one of a newer Cambio.
     pub async fn schema(&self) -> Result<Schema, StoreError> {
         match &self.0 {
-            Kind::Memory(_) => Ok(Schema { found: 0, known: 0 }),
+            Kind::Memory(_) | Kind::Redis(_) => Ok(Schema { found: 0, known: 0 }),
             Kind::Sqlite(settings) => SqliteStore::schema(settings),
         }
     }
@@ -85,7 +89,7 @@ impl StoreSettings {
     /// [`StoreError`]; the schema is then as it was.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.0 {
-            Kind::Memory(_) => Ok(()),
+            Kind::Memory(_) | Kind::Redis(_) => Ok(()),
             Kind::Sqlite(settings) => SqliteStore::migrate(settings),
         }
     }
@@ -117,8 +121,14 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
             settings.check(path, problems);
             (problems.len() == before).then_some(StoreSettings(Kind::Sqlite(settings)))
         }
+        "redis" => {
+            let settings: RedisStoreSettings = setting::parse(value, path, problems)?;
+            let before = problems.len();
+            settings.check(path, problems);
+            (problems.len() == before).then(|| StoreSettings(Kind::Redis(Box::new(settings))))
+        }
         other => {
-            let message = format!("unknown kind {other:?}, there are memory and sqlite");
+            let message = format!("unknown kind {other:?}, there are memory, sqlite and redis");
             problems.push(setting::join(path, "kind"), message);
             None
         }
@@ -187,7 +197,7 @@ mod tests {
     #[test]
     fn every_problem_is_named_by_its_key() {
         assert_eq!(problems_of(json!({})), ["store.kind"]);
-        assert_eq!(problems_of(json!({"kind": "redis"})), ["store.kind"]);
+        assert_eq!(problems_of(json!({"kind": "other"})), ["store.kind"]);
         assert_eq!(problems_of(json!({"kind": "memory", "path": "x"})), ["store.path"]);
         assert_eq!(problems_of(json!({"kind": "memory", "capacity": 0})), ["store.capacity"]);
         let all = json!({"kind": "sqlite", "path": "", "cache_size": 1, "max_batch": 0,

@@ -29,6 +29,7 @@ pub mod operator;
 mod rails;
 mod redis_session;
 mod scripted;
+mod session_digest;
 mod session_token;
 pub mod settings;
 mod signed_cookie;
@@ -43,6 +44,7 @@ mod users;
 mod vectors;
 
 pub use cache::Purge;
+pub use session_digest::session_digest;
 pub use session_token::{TicketSource, digest as ticket_digest};
 pub use signed_cookie::{Payload as SignedCookiePayload, issue as issue_signed_cookie};
 pub use users::hash_password;

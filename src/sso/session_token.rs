@@ -137,6 +137,8 @@ impl SsoValidator for SessionToken {
         if ticket.tenant != *cx.tenant
             || ticket.service != *cx.service
             || ticket.expires_at <= cx.now
+            // A user token finishes a sign-on that began with another credential.
+            || ticket.sign_on.is_some()
         {
             return Err(GONE);
         }

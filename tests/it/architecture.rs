@@ -26,12 +26,14 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("token", &["domain", "account::Account", "session"]),
     // The steps of a story are noted for `explain`.
     ("exchange", &["domain", "sso", "account", "session", "token", "support::trace"]),
-    // The session and the pair are what the stories answer; watched files, the geo database.
+    // The session, its devices and the pair are what the stories answer; watched files, the geo database.
     (
         "http",
         &[
             "domain",
             "exchange",
+            "session::Device",
+            "session::DeviceState",
             "session::Session",
             "support",
             "token::SiteToken",
@@ -44,6 +46,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
         &[
             "domain",
             "exchange::LocationSettings",
+            "exchange::SessionPolicy",
             "exchange::tenant",
             "serve::AdminSettings",
             "serve::ServerSettings",

@@ -15,11 +15,13 @@ use cambio::sso::{SignedCookiePayload, SsoValidator, issue_signed_cookie, ticket
 use cambio::support::Watcher;
 use serde_json::json;
 
+use crate::fake_postgres::{self, FakePostgres};
+use crate::fake_redis::{self, FakeRedis};
 use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
 use crate::sso_cas;
 use crate::sso_fixtures::{
     NOW, SECRET, SigningKey, Tickets, any_of_validators, build_with, cheap_hash, cookie, cx,
-    cx_for, name, password, ticket, token, try_build, validator, vector,
+    cx_for, merged, name, password, refusing_port, ticket, token, try_build, validator, vector,
 };
 use crate::sso_sealed::mint;
 
@@ -115,9 +117,13 @@ contract!(
     jwt_by_url,
     laravel,
     rails,
+    redis_session,
+    redis_session_cached,
     scripted,
     session_token,
     signed_cookie,
+    sql_session,
+    sql_session_cached,
     users
 );
 
@@ -509,6 +515,94 @@ async fn http_with(further: serde_json::Value) -> Fixture {
         nonsense: Some((asking(&nonsense.origin), good.clone())),
         _alive: vec![Box::new(hang), Box::new(nonsense)],
         ..Fixture::new(asking(&up.origin), good)
+    }
+    .keeping(up)
+}
+
+/// A store that knows one session, one that is over and one of a visitor.
+async fn redis_session() -> Fixture {
+    redis_session_with(json!({})).await
+}
+
+async fn redis_session_cached() -> Fixture {
+    redis_session_with(json!({"cache": {}, "upstream": {}})).await
+}
+
+async fn redis_session_with(further: serde_json::Value) -> Fixture {
+    let sessions = [
+        ("sess:good-session-0000", r#"{"user":"ann"}"#, 60_000),
+        ("sess:over-session-0000", r#"{"user":"ann"}"#, 0),
+        ("sess:visitor-session-0", r#"{"cart":[]}"#, 60_000),
+        ("sess:broken-session-00", "{", 60_000),
+    ];
+    let up = FakeRedis::start(&sessions).await;
+    let hang = FakeRedis::start(&[]).await;
+    hang.then(fake_redis::Behaviour::Hang);
+    let asking = |port: u16| {
+        validator(merged(
+            json!({"kind": "redis_session", "key": "sess:{id}", "format": "json",
+                "fields": {"subject": "user"},
+                "redis": {"port": port, "timeout": "60s", "connect_timeout": "60s"}}),
+            &further,
+        ))
+    };
+    let good = cookie("good-session-0000");
+    Fixture {
+        rejected: ["over-session-0000", "visitor-session-0", "unknown-session-0"]
+            .map(cookie)
+            .to_vec(),
+        malformed: ["short", "good-session-000*", "good session 0000"].map(cookie).to_vec(),
+        down: Some((asking(refusing_port().await), good.clone())),
+        hanging: Some((asking(hang.port), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((asking(up.port), cookie("broken-session-00"))),
+        _alive: vec![Box::new(hang)],
+        ..Fixture::new(asking(up.port), good)
+    }
+    .keeping(up)
+}
+
+async fn sql_session() -> Fixture {
+    sql_session_with(json!({})).await
+}
+
+async fn sql_session_cached() -> Fixture {
+    sql_session_with(json!({"cache": {}, "upstream": {}})).await
+}
+
+async fn sql_session_with(further: serde_json::Value) -> Fixture {
+    use fake_postgres::{INT8, TEXT};
+    let row = |data: &str, end: i64| {
+        let end = Some((NOW.secs() + end).to_be_bytes().to_vec());
+        vec![vec![("data", TEXT, Some(data.as_bytes().to_vec())), ("expires_at", INT8, end)]]
+    };
+    let sessions = [
+        ("good-session-0000", row(r#"{"user":"ann"}"#, 60)),
+        ("over-session-0000", row(r#"{"user":"ann"}"#, 0)),
+        ("visitor-session-0", row(r#"{"cart":[]}"#, 60)),
+        ("broken-session-00", row("{", 60)),
+    ];
+    let up = FakePostgres::start(&sessions).await;
+    let hang = FakePostgres::start(&[]).await;
+    hang.then(fake_postgres::Behaviour::Hang);
+    let asking = |port: u16| {
+        validator(merged(
+            json!({"kind": "sql_session", "format": "json", "fields": {"subject": "user"},
+                "query": "select data, expires_at from sessions where id = $1",
+                "postgres": {"port": port, "timeout": "60s", "connect_timeout": "60s"}}),
+            &further,
+        ))
+    };
+    let good = cookie("good-session-0000");
+    Fixture {
+        rejected: ["over-session-0000", "visitor-session-0", "unknown-session-0"]
+            .map(cookie)
+            .to_vec(),
+        malformed: ["short", "good-session-000*", "good session 0000"].map(cookie).to_vec(),
+        down: Some((asking(refusing_port().await), good.clone())),
+        hanging: Some((asking(hang.port), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((asking(up.port), cookie("broken-session-00"))),
+        _alive: vec![Box::new(hang)],
+        ..Fixture::new(asking(up.port), good)
     }
     .keeping(up)
 }

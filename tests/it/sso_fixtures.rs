@@ -153,6 +153,25 @@ pub(crate) fn problem_paths(table: Value) -> Vec<String> {
     problems.into_iter().map(|p| p.path).collect()
 }
 
+/// A table with further keys.
+pub(crate) fn merged(mut table: Value, further: &Value) -> Value {
+    for (key, value) in further.as_object().unwrap() {
+        match (table.get_mut(key), value) {
+            (Some(Value::Object(_)), Value::Object(_)) => {
+                table[key] = merged(table[key].take(), value);
+            }
+            _ => table[key] = value.clone(),
+        }
+    }
+    table
+}
+
+/// A port of this machine where nobody listens.
+pub(crate) async fn refusing_port() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// A file of what a real library wrote, and the cookie at a place in it.
 pub(crate) fn vector(name: &str, cookie: &str) -> (Value, String) {
     let path = format!("{}/tests/data/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));

@@ -5,10 +5,17 @@
 
 mod account_sql;
 mod browser;
+mod fleet;
 mod glewlwyd;
 mod llng;
 pub(crate) mod postgres;
+pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod redis_cluster;
+mod redis_failover;
+mod redis_load;
+mod redis_network;
+pub(crate) mod redis_sentinel;
 pub(crate) mod server;
 mod started;
 
