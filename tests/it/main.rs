@@ -2,6 +2,7 @@
 //! named after what it shows; `*_fixtures` and `fake_*` hold no tests.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "fixtures fail loudly")]
 
+mod account_http;
 mod ags;
 mod answerhub;
 mod architecture;

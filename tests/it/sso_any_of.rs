@@ -40,7 +40,7 @@ async fn gateway(sso: &str) -> Fixture {
 
 async fn status(gateway: &Fixture, cookie: &str) -> u16 {
     let call = Call::post("/services/v2/auth/cookiesso/token.json");
-    gateway.send(call.header("cookie", &format!("sso={cookie}"))).await.status
+    gateway.send(call.header("cookie", format!("sso={cookie}"))).await.status
 }
 
 #[tokio::test]
@@ -48,6 +48,25 @@ async fn the_outage_of_the_one_that_owns_it_is_503_and_nobody_elses() {
     let gateway = gateway(&refusing_origin().await).await;
     assert_eq!(status(&gateway, &cookie(&payload("ada", &[]))).await, 200);
     assert_eq!(status(&gateway, "some-session").await, 503);
+}
+
+#[tokio::test]
+async fn tickets_may_be_among_what_a_service_takes() {
+    let gateway = Fixture::with(
+        r#"
+        [validators.both]
+        kind = "any_of"
+        validators = ["tickets", "idp"]
+        [[tenants.nagra.services]]
+        name = "Customer Auth Service"
+        validator = "both"
+        "#,
+    )
+    .await;
+    gateway.signed_on("1663").await;
+    gateway.send(Call::sign_on("idp-ada")).await.expect(201);
+    gateway.send(Call::sign_on("idp-down")).await.problem(503);
+    gateway.send(Call::sign_on("nobody-knows-this-token")).await.problem(401);
 }
 
 #[tokio::test]

@@ -38,6 +38,9 @@ fn write_files(dir: &Path) {
     for secret in ["portal-cookie", "idp-shared", "head-end-1", "ags-key"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
+    for secret in ["crm-key", "billing-password"] {
+        write(secret, b"a-key-of-another-system\n");
+    }
     for secret in ["auth-secret", "iron-session-password", "rails-secret-key-base"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }

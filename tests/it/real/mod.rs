@@ -3,6 +3,7 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod account_sql;
 mod browser;
 mod canaille;
 mod fleet;
