@@ -1,0 +1,128 @@
+//! How an operation is carried out: on a connection of its own, in a task of its own, until
+//! a deadline. A caller who gives up, or is dropped, abandons the answer and not the
+//! operation, so that no connection is left in the middle of something.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio_postgres::Client;
+
+use super::PostgresStore;
+use super::error::{self, Consequence, Error};
+use super::pool::Pool;
+use super::sql::Statements;
+use crate::session::StoreError;
+
+/// How long after its caller's deadline an operation keeps its connection for an answer. A
+/// server that has stalled gets no new connections in the meantime, beyond the pool's number.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// The most times that an operation is tried when other transactions are in its way.
+const TRIES: u32 = 4;
+
+/// Something that the store does, as a value that can be carried out again.
+pub(super) trait Operation: Send + Sync + 'static {
+    /// What it answers.
+    type Answer: Send + 'static;
+
+    /// Whether it answers the truth when it is carried out once more after it may have happened.
+    const REPEATABLE: bool = true;
+
+    /// Carries it out. A transaction that it has begun may be left open with an error only.
+    fn run(&self, on: On<'_>) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
+}
+
+/// What an operation is carried out with.
+#[derive(Clone, Copy)]
+pub(super) struct On<'a> {
+    pub(super) client: &'a Client,
+    pub(super) sql: &'a Statements,
+    /// The operation may have happened already: the connection was lost while it was under way.
+    pub(super) is_repeated: bool,
+}
+
+/// What calls share.
+pub(super) struct Shared {
+    pub(super) pool: Pool,
+    pub(super) sql: Statements,
+    /// For one call, waiting for a connection included.
+    pub(super) timeout: Duration,
+}
+
+impl PostgresStore {
+    /// Carries out an operation.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it did not happen, or nobody knows.
+    pub(super) async fn call<O: Operation>(&self, operation: O) -> Result<O::Answer, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let deadline = Instant::now() + shared.timeout;
+        let place = shared.pool.place(deadline).await.map_err(|f| error::unavailable(&f))?;
+        let (answer, answered) = oneshot::channel();
+        tokio::spawn(async move {
+            let outcome = shared.carry_out(&operation, deadline).await;
+            drop(place);
+            // Nobody may be waiting any more.
+            let _ = answer.send(outcome);
+        });
+        match tokio::time::timeout_at(deadline.into(), answered).await {
+            Ok(Ok(outcome)) => outcome,
+            _ => Err(error::late()),
+        }
+    }
+}
+
+impl Shared {
+    async fn carry_out<O: Operation>(
+        &self,
+        operation: &O,
+        deadline: Instant,
+    ) -> Result<O::Answer, StoreError> {
+        let mut is_repeated = false;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let held = self.pool.connection(&self.sql, deadline).await;
+            let held = held.map_err(|fault| error::unavailable(&fault))?;
+            let on = On { client: &held.client, sql: &self.sql, is_repeated };
+            let running = operation.run(on);
+            let Ok(outcome) = tokio::time::timeout_at((deadline + LINGER).into(), running).await
+            else {
+                return Err(error::late());
+            };
+            let error = match outcome {
+                Ok(answer) => {
+                    self.pool.give_back(held);
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            let (consequence, is_reused) = (error.consequence(), held.is_reused);
+            match consequence {
+                Consequence::Again | Consequence::Refused => {
+                    // What it has begun is undone, and the connection is as good as before.
+                    let undone = held.client.batch_execute("ROLLBACK");
+                    if let Ok(Ok(())) =
+                        tokio::time::timeout_at((deadline + LINGER).into(), undone).await
+                    {
+                        self.pool.give_back(held);
+                    }
+                }
+                Consequence::Elsewhere | Consequence::Lost => self.pool.forget(),
+            }
+            let is_worth_it = match consequence {
+                Consequence::Again => tries < TRIES,
+                // Connections that were idle say only now that the server was restarted, or is
+                // no longer the primary. A new one tells what holds.
+                Consequence::Elsewhere => is_reused && tries < TRIES,
+                Consequence::Lost => is_reused && O::REPEATABLE && !is_repeated,
+                Consequence::Refused => false,
+            };
+            if !is_worth_it || Instant::now() >= deadline {
+                return Err(error.told());
+            }
+            is_repeated |= consequence == Consequence::Lost;
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Connections that are made when they are needed and kept for the next call. A bounded number
+//! of calls has one at a time, the others wait their turn until their deadline. Knows nothing
+//! of what is asked; says of a new connection whether its server can be trusted with sessions.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::Client;
+
+use super::row;
+use super::sql::Statements;
+use crate::support::postgres::PostgresServer;
+use crate::support::{Fault, FaultKind};
+
+/// Connections to one server.
+pub(super) struct Pool {
+    server: PostgresServer,
+    places: Arc<Semaphore>,
+    idle: Mutex<Idle>,
+}
+
+/// What nobody uses at the moment, the last used last: so that after a burst the first ones
+/// stay unused and can be told apart from those that are needed.
+#[derive(Default)]
+struct Idle {
+    /// Goes up when everything that is connected is given up.
+    epoch: u64,
+    clients: Vec<Client>,
+}
+
+/// A connection that a call has to itself.
+pub(super) struct Held {
+    pub(super) client: Client,
+    epoch: u64,
+    /// It was there before: it may have died since it was last used.
+    pub(super) is_reused: bool,
+}
+
+impl Pool {
+    pub(super) fn new(server: PostgresServer) -> Self {
+        let places = Arc::new(Semaphore::new(server.max_connections()));
+        Self { server, places, idle: Mutex::default() }
+    }
+
+    /// A turn to have a connection: first come, first served.
+    ///
+    /// # Errors
+    /// None was free until the deadline.
+    pub(super) async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
+        let place = Arc::clone(&self.places).acquire_owned();
+        match tokio::time::timeout_at(deadline.into(), place).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(Fault::new(FaultKind::NotConnected, "every connection is in use")),
+        }
+    }
+
+    /// A connection for one who has a place: an idle one, or else a new one.
+    ///
+    /// # Errors
+    /// None can be made, or its server is not one to write to.
+    pub(super) async fn connection(
+        &self,
+        sql: &Statements,
+        deadline: Instant,
+    ) -> Result<Held, Fault> {
+        let epoch = {
+            let mut idle = self.idle.lock();
+            while let Some(client) = idle.clients.pop() {
+                if !client.is_closed() {
+                    return Ok(Held { client, epoch: idle.epoch, is_reused: true });
+                }
+            }
+            idle.epoch
+        };
+        let client = self.server.connect(deadline).await?;
+        let checked = tokio::time::timeout_at(deadline.into(), check(&client, sql)).await;
+        checked.map_err(|_| Fault::late())??;
+        Ok(Held { client, epoch, is_reused: false })
+    }
+
+    /// Takes a connection back, on which nothing is under way.
+    pub(super) fn give_back(&self, held: Held) {
+        let mut idle = self.idle.lock();
+        if held.epoch == idle.epoch && !held.client.is_closed() {
+            idle.clients.push(held.client);
+        }
+    }
+
+    /// Gives up every connection that is there now: when one has died, or its server is no
+    /// longer the primary, the same is likely of the others.
+    pub(super) fn forget(&self) {
+        let mut idle = self.idle.lock();
+        idle.epoch = idle.epoch.wrapping_add(1);
+        idle.clients.clear();
+    }
+}
+
+/// Whether the server takes writes, and keeps what it has acknowledged.
+///
+/// # Errors
+/// [`FaultKind::Refused`] when it does not.
+pub(super) async fn check(client: &Client, sql: &Statements) -> Result<(), Fault> {
+    let refused = |reason: &str| Err(Fault::new(FaultKind::Refused, reason));
+    let asked = client.query_typed_one(&sql.check, &[]).await;
+    let row = asked.map_err(|error| crate::support::postgres::fault(&error))?;
+    let read = row::column::<bool>(&row, 0).and_then(|ro| Ok((ro, row::column::<&str>(&row, 1)?)));
+    match read {
+        Ok((true, _)) => refused("the server is read-only: a standby, or its disk is full"),
+        Ok((_, "off")) => refused(
+            "synchronous_commit is off for this role or database: what is acknowledged could be lost",
+        ),
+        Ok(_) => Ok(()),
+        Err(_) => refused("the server answers in another form"),
+    }
+}
