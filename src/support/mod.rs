@@ -1,8 +1,15 @@
 //! Machinery that several parts share and that is not vocabulary: files that are read
-//! again when they change, and lists in them. It imports `domain` only.
+//! again when they change, lists in them, and connections to Redis and PostgreSQL. It
+//! imports `domain` only.
 
 pub mod correlation;
+pub mod fault;
 pub mod listing;
+pub mod peer;
+pub mod postgres;
+pub mod redis;
+pub mod tls;
 pub mod watch;
 
+pub use fault::{Fault, FaultKind};
 pub use watch::{Watched, Watcher};

@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
     // session remembers of an account, what a token is minted from, where keys are kept.
     ("sso", &["domain", "support", "session::TicketStore"]),
     ("account", &["domain", "support"]),
-    ("session", &["domain", "account::Account"]),
+    ("session", &["domain", "support", "account::Account"]),
     ("token", &["domain", "account::Account", "session"]),
     ("exchange", &["domain", "sso", "account", "session", "token"]),
     // The session and the pair are what the stories answer; watched files, the geo database.
@@ -87,7 +87,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
 
 /// Crates that only these layers may name: the web stack stays at the edge, databases in the
 /// store, the client in the validators.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("axum", &["http", "serve"]),
     // The client's error kinds are hyper's.
     ("hyper", &["serve", "sso"]),
@@ -96,7 +96,10 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("tower_http", &["http", "app"]),
     ("rusqlite", &["session"]),
     ("sqlx", &["session"]),
-    ("redis", &["session"]),
+    // Connections are `support`'s; what is asked through them is the part's.
+    ("redis", &["support", "session", "sso"]),
+    ("tokio_postgres", &["support", "session", "sso"]),
+    ("tokio_postgres_rustls", &["support"]),
     ("reqwest", &["sso"]),
     ("clap", &["cli"]),
 ];

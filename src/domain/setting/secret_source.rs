@@ -11,7 +11,7 @@ use crate::domain::SecretString;
 
 /// Where a secret comes from: `"the text"` or `{ file = "/run/secrets/x" }` (one trailing
 /// line break is cut off). Never shown.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// The secret itself.
     Value(SecretString),

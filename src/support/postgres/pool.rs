@@ -1,0 +1,109 @@
+//! A small pool of connections to one PostgreSQL server. A connection comes back only when its
+//! user says that nothing is under way on it; one that is dropped in the middle of something
+//! is closed, so that nobody reads another's answer or waits for another's query.
+
+use std::fmt;
+use std::ops::Deref;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_postgres::Client;
+
+use super::super::{Fault, FaultKind};
+use super::PostgresServer;
+
+/// Connections that are made when they are needed and kept.
+pub struct PostgresPool {
+    server: PostgresServer,
+    places: Semaphore,
+    idle: Mutex<Vec<Client>>,
+}
+
+/// A connection of one's own.
+pub struct Lease<'p> {
+    client: Client,
+    /// It was there before: it may have died since it was last used.
+    is_reused: bool,
+    pool: &'p PostgresPool,
+    _place: SemaphorePermit<'p>,
+}
+
+impl PostgresPool {
+    pub(super) fn new(server: PostgresServer) -> Self {
+        let places = Semaphore::new(server.max_connections());
+        Self { server, places, idle: Mutex::default() }
+    }
+
+    /// For one answer.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.server.timeout()
+    }
+
+    /// A connection: one that is idle, or a new one if there is a place.
+    ///
+    /// # Errors
+    /// A [`Fault`]; at the latest at the deadline.
+    pub async fn lease(&self, deadline: Instant) -> Result<Lease<'_>, Fault> {
+        let place = tokio::time::timeout_at(deadline.into(), self.places.acquire()).await;
+        let Ok(Ok(place)) = place else {
+            return Err(Fault::new(FaultKind::NotConnected, "every connection is in use"));
+        };
+        let idle = self.idle();
+        let is_reused = idle.is_some();
+        let client = match idle {
+            Some(client) => client,
+            None => self.server.connect(deadline).await?,
+        };
+        Ok(Lease { client, is_reused, pool: self, _place: place })
+    }
+
+    /// Drops what is idle: after one connection died, the others have, too.
+    pub fn forget_idle(&self) {
+        self.idle.lock().clear();
+    }
+
+    fn idle(&self) -> Option<Client> {
+        let mut idle = self.idle.lock();
+        idle.retain(|client| !client.is_closed());
+        idle.pop()
+    }
+}
+
+impl Lease<'_> {
+    /// Whether the connection was there before and may have died since.
+    #[must_use]
+    pub fn is_reused(&self) -> bool {
+        self.is_reused
+    }
+
+    /// Gives the connection back for others; nothing may be under way on it.
+    pub fn give_back(self) {
+        if !self.client.is_closed() {
+            self.pool.idle.lock().push(self.client);
+        }
+    }
+}
+
+impl Deref for Lease<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl fmt::Debug for PostgresPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresPool")
+            .field("idle", &self.idle.lock().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Lease<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("is_reused", &self.is_reused).finish_non_exhaustive()
+    }
+}
