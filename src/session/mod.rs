@@ -4,6 +4,7 @@
 //! reaches a store: only digests, ids and generations do.
 
 mod memory;
+mod postgres;
 mod rules;
 pub mod settings;
 mod sqlite;

@@ -29,9 +29,17 @@ pub(super) trait Operation: Send + Sync + 'static {
     /// Whether it answers the truth when it is carried out once more after it may have happened.
     const REPEATABLE: bool = true;
 
-    /// Carries it out. A transaction that it has begun may be left open with an error only.
+    /// Whether it begins transactions, which an error may leave open.
+    const IS_TRANSACTION: bool = false;
+
+    /// Carries it out.
     fn run(&self, on: On<'_>) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
+
+/// Begins a transaction in which each statement sees what was committed before it, whatever
+/// the role's default is; and which the server ends if this node vanishes in the middle of it.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+     SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 /// What an operation is carried out with.
 #[derive(Clone, Copy)]
@@ -40,6 +48,14 @@ pub(super) struct On<'a> {
     pub(super) sql: &'a Statements,
     /// The operation may have happened already: the connection was lost while it was under way.
     pub(super) is_repeated: bool,
+    deadline: Instant,
+}
+
+impl On<'_> {
+    /// Whether the caller has given up.
+    pub(super) fn is_late(self) -> bool {
+        Instant::now() >= self.deadline
+    }
 }
 
 /// What calls share.
@@ -83,9 +99,8 @@ impl Shared {
         let mut tries = 0;
         loop {
             tries += 1;
-            let held = self.pool.connection(&self.sql, deadline).await;
-            let held = held.map_err(|fault| error::unavailable(&fault))?;
-            let on = On { client: &held.client, sql: &self.sql, is_repeated };
+            let held = self.pool.connection(&self.sql, deadline).await?;
+            let on = On { client: &held.client, sql: &self.sql, is_repeated, deadline };
             let running = operation.run(on);
             let Ok(outcome) = tokio::time::timeout_at((deadline + LINGER).into(), running).await
             else {
@@ -101,11 +116,7 @@ impl Shared {
             let (consequence, is_reused) = (error.consequence(), held.is_reused);
             match consequence {
                 Consequence::Again | Consequence::Refused => {
-                    // What it has begun is undone, and the connection is as good as before.
-                    let undone = held.client.batch_execute("ROLLBACK");
-                    if let Ok(Ok(())) =
-                        tokio::time::timeout_at((deadline + LINGER).into(), undone).await
-                    {
+                    if !O::IS_TRANSACTION || undo(&held.client, deadline + LINGER).await {
                         self.pool.give_back(held);
                     }
                 }
@@ -125,4 +136,10 @@ impl Shared {
             is_repeated |= consequence == Consequence::Lost;
         }
     }
+}
+
+/// Undoes what an operation has begun; `true`: the connection is as good as before.
+async fn undo(client: &Client, deadline: Instant) -> bool {
+    let undone = tokio::time::timeout_at(deadline.into(), client.batch_execute("ROLLBACK"));
+    matches!(undone.await, Ok(Ok(())))
 }

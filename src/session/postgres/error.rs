@@ -14,6 +14,12 @@ pub(super) enum Error {
     Postgres(tokio_postgres::Error),
     /// What is stored, or is to be stored, cannot be read or written.
     Content(&'static str),
+    /// This server is not one to write to.
+    Unfit(Fault),
+    /// Others kept changing what it was about.
+    Busy,
+    /// Its caller has given up, and it was not carried out.
+    Late,
 }
 
 impl From<tokio_postgres::Error> for Error {
@@ -38,7 +44,11 @@ pub(super) enum Consequence {
 impl Error {
     /// What follows from it.
     pub(super) fn consequence(&self) -> Consequence {
-        let Self::Postgres(error) = self else { return Consequence::Refused };
+        let error = match self {
+            Self::Postgres(error) => error,
+            Self::Unfit(_) => return Consequence::Elsewhere,
+            Self::Content(_) | Self::Busy | Self::Late => return Consequence::Refused,
+        };
         let Some(code) = error.code() else { return Consequence::Lost };
         match *code {
             // By design there are none (`sql.rs`); a server with rules of its own may still
@@ -66,6 +76,9 @@ impl Error {
         match self {
             Self::Postgres(error) => unavailable(&postgres::fault(error)),
             Self::Content(what) => StoreError(format!("postgresql: {what} is not readable")),
+            Self::Unfit(fault) => unavailable(fault),
+            Self::Busy => StoreError("postgresql: a session changes all the time".to_owned()),
+            Self::Late => late(),
         }
     }
 }

@@ -9,8 +9,10 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Client;
 
+use super::error::{self, Error};
 use super::row;
 use super::sql::Statements;
+use crate::session::StoreError;
 use crate::support::postgres::PostgresServer;
 use crate::support::{Fault, FaultKind};
 
@@ -64,7 +66,7 @@ impl Pool {
         &self,
         sql: &Statements,
         deadline: Instant,
-    ) -> Result<Held, Fault> {
+    ) -> Result<Held, StoreError> {
         let epoch = {
             let mut idle = self.idle.lock();
             while let Some(client) = idle.clients.pop() {
@@ -74,9 +76,9 @@ impl Pool {
             }
             idle.epoch
         };
-        let client = self.server.connect(deadline).await?;
+        let client = self.server.connect(deadline).await.map_err(|f| error::unavailable(&f))?;
         let checked = tokio::time::timeout_at(deadline.into(), check(&client, sql)).await;
-        checked.map_err(|_| Fault::late())??;
+        checked.map_err(|_| error::late())?.map_err(|e| e.told())?;
         Ok(Held { client, epoch, is_reused: false })
     }
 
@@ -100,18 +102,15 @@ impl Pool {
 /// Whether the server takes writes, and keeps what it has acknowledged.
 ///
 /// # Errors
-/// [`FaultKind::Refused`] when it does not.
-pub(super) async fn check(client: &Client, sql: &Statements) -> Result<(), Fault> {
-    let refused = |reason: &str| Err(Fault::new(FaultKind::Refused, reason));
-    let asked = client.query_typed_one(&sql.check, &[]).await;
-    let row = asked.map_err(|error| crate::support::postgres::fault(&error))?;
-    let read = row::column::<bool>(&row, 0).and_then(|ro| Ok((ro, row::column::<&str>(&row, 1)?)));
-    match read {
-        Ok((true, _)) => refused("the server is read-only: a standby, or its disk is full"),
-        Ok((_, "off")) => refused(
-            "synchronous_commit is off for this role or database: what is acknowledged could be lost",
-        ),
-        Ok(_) => Ok(()),
-        Err(_) => refused("the server answers in another form"),
+/// [`Error::Unfit`] when it does not.
+pub(super) async fn check(client: &Client, sql: &Statements) -> Result<(), Error> {
+    let row = client.query_typed_one(&sql.check, &[]).await?;
+    let unfit = |reason: &str| Err(Error::Unfit(Fault::new(FaultKind::Refused, reason)));
+    if row::column(&row, 0)? {
+        return unfit("the server is read-only: a standby, or one whose disk is full");
     }
+    if row::column::<&str>(&row, 1)? == "off" {
+        return unfit("synchronous_commit is off: what is acknowledged could be lost");
+    }
+    Ok(())
 }

@@ -8,7 +8,9 @@ use tokio_postgres::types::{FromSql, ToSql, Type};
 
 use super::error::Error;
 use crate::domain::{AccountId, TenantId, Timestamp};
-use crate::session::{Device, DeviceState, Facts, Session, SessionId, Ticket, UpstreamSession};
+use crate::session::{
+    Device, DeviceState, Facts, Session, SessionId, Ticket, UpstreamSession, rules,
+};
 
 /// A parameter with its type, as unnamed statements want it.
 pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -40,8 +42,25 @@ impl<'a> Key<'a> {
     }
 }
 
-/// A session and whether it has been evicted, from the columns of `sql.rs`.
-pub(super) fn session(row: &Row) -> Result<(Session, bool), Error> {
+/// A session as it is stored.
+pub(super) struct Stored {
+    pub(super) session: Session,
+    /// It was ended, and its refresh token is to be told so.
+    pub(super) evicted: bool,
+    /// Its device's.
+    pub(super) device: DeviceState,
+}
+
+impl Stored {
+    /// The session, if it is alive.
+    pub(super) fn alive(self, now: Timestamp) -> Option<Session> {
+        let is_alive = !self.evicted && rules::alive(self.session.expires_at, now);
+        is_alive.then_some(self.session)
+    }
+}
+
+/// A session from the columns of `sql.rs`.
+pub(super) fn session(row: &Row) -> Result<Stored, Error> {
     let session = Session {
         id: SessionId { ends_at: time(row, 2)?, number: column::<i64>(row, 3)?.cast_unsigned() },
         tenant: id(row, 0)?,
@@ -63,7 +82,7 @@ pub(super) fn session(row: &Row) -> Result<(Session, bool), Error> {
             authenticated_at: time(row, 14)?,
         },
     };
-    Ok((session, column(row, 15)?))
+    Ok(Stored { session, evicted: column(row, 15)?, device: state(column(row, 16)?)? })
 }
 
 /// A ticket from the columns of `sql.rs`.

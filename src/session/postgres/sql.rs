@@ -3,10 +3,10 @@
 //! that a transaction-pooling proxy would have to remember.
 //!
 //! # Locks
-//! Rows are locked in one order: the account's row, a ticket, devices, sessions. Whatever locks
-//! several rows of a session table holds its account's row first (`begin`, ending all, deleting
-//! a device); every other statement locks one row, or skips those that are locked (the sweep).
-//! So nobody who waits for a row holds one that the row's owner may wait for.
+//! Rows are locked in one order: an account's row, a ticket, a device, sessions. Who locks more
+//! than one of them holds the account's row: beginning, ending all, changing a device's state.
+//! Every other statement locks one row, or passes over those that are locked (the sweep). So
+//! nobody who waits for a row holds one that the row's holder may wait for: no deadlocks.
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident: $text:expr;)*) => {
@@ -29,7 +29,7 @@ macro_rules! session {
     () => {
         "s.tenant, s.account, s.ends_at, s.number, s.service, s.device, s.device_class, s.upstream,
          s.begun_at, s.generation, s.issued_at, s.expires_at, s.profile, s.on_network,
-         s.authenticated_at, s.evicted"
+         s.authenticated_at, s.evicted, s.device_state"
     };
 }
 
@@ -46,11 +46,10 @@ statements! {
     lock_account: "INSERT INTO @accounts (tenant, account) VALUES ($1, $2)
         ON CONFLICT (tenant, account) DO UPDATE SET tenant = excluded.tenant WHERE false";
 
+    /// The same of an account that may not be there.
+    find_account: "SELECT FROM @accounts WHERE tenant = $1 AND account = $2 FOR UPDATE";
+
     find_session: concat!("SELECT ", session!(), " FROM @sessions s WHERE ", key!());
-    find_refreshed: concat!("SELECT ", session!(), ",
-        (SELECT d.state FROM @devices d
-         WHERE d.tenant = s.tenant AND d.account = s.account AND d.id = s.device)
-        FROM @sessions s WHERE ", key!());
     /// The account's sessions that are alive.
     list_sessions: concat!("SELECT ", session!(), " FROM @sessions s
         WHERE s.tenant = $1 AND s.account = $2 AND s.expires_at > $3 AND NOT s.evicted
@@ -63,28 +62,25 @@ statements! {
             profile, on_network, authenticated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15)";
     /// The whole refresh when there is nothing to decide: what `rules::refresh` rotates, and
-    /// nothing else, in one statement.
+    /// nothing else, in one statement. What is not the key is one condition: the planner would
+    /// spend more time on estimates of each than the server on carrying the statement out.
     rotate: concat!("UPDATE @sessions s SET generation = s.generation + 1, issued_at = $8,
             expires_at = least($9, s.ends_at), on_network = $10, profile = coalesce($11, s.profile)
-        WHERE ", key!(), " AND s.generation = $5 AND s.device = $6 AND s.service = $7
-            AND s.expires_at > $8 AND NOT s.evicted
-            AND EXISTS (SELECT FROM @devices d WHERE d.tenant = $1 AND d.account = $2
-                        AND d.id = $6 AND d.state = 0)
+        WHERE ", key!(), " AND CASE WHEN s.generation = $5 AND s.device = $6 AND s.service = $7
+            AND s.expires_at > $8 AND NOT s.evicted AND s.device_state = 0
+            THEN true ELSE false END
         RETURNING ", session!());
-    /// Ends a session that is still as it was read, its device as good as it was.
+    /// Ends a session that is still as it was read.
     end_unchanged: concat!("DELETE FROM @sessions s
         WHERE ", key!(), " AND s.generation = $5 AND s.issued_at = $6 AND s.expires_at = $7
-            AND NOT s.evicted
-            AND EXISTS (SELECT FROM @devices d WHERE d.tenant = $1 AND d.account = $2
-                        AND d.id = s.device AND d.state = 0)");
+            AND NOT s.evicted AND s.device_state = 0");
     end_session: concat!("DELETE FROM @sessions s
         WHERE ", key!(), " AND s.device = $5 AND s.expires_at > $6 AND NOT s.evicted");
     delete_session: concat!("DELETE FROM @sessions s WHERE ", key!());
-    evict_session: concat!("UPDATE @sessions s SET evicted = true WHERE ", key!());
+    evict_sessions: "UPDATE @sessions SET evicted = true WHERE tenant = $1 AND account = $2
+        AND (ends_at, number) IN (SELECT * FROM unnest($3, $4))";
     end_account: "DELETE FROM @sessions
         WHERE tenant = $1 AND account = $2 AND expires_at > $3 AND NOT evicted";
-    end_device: "UPDATE @sessions SET evicted = true
-        WHERE tenant = $1 AND account = $2 AND device = $3 AND NOT evicted";
 
     find_device: "SELECT state, class FROM @devices WHERE tenant = $1 AND account = $2 AND id = $3";
     /// How many devices the account has that are not deleted, in all and of a class, and
@@ -101,9 +97,19 @@ statements! {
     /// A deleted device keeps its name.
     name_device: "UPDATE @devices SET name = $4
         WHERE tenant = $1 AND account = $2 AND id = $3 AND state <> 2";
-    /// A deleted device can become deleted again, and nothing else.
-    set_device: "UPDATE @devices SET state = $4
-        WHERE tenant = $1 AND account = $2 AND id = $3 AND (state <> 2 OR $4 = 2)";
+    /// Changes a device's state and what its sessions know of it; a deleted one can become
+    /// deleted again, and nothing else. Deleting ends the sessions. Answers whether there was
+    /// one to change.
+    set_device: "WITH changed AS (
+            UPDATE @devices SET state = $4
+            WHERE tenant = $1 AND account = $2 AND id = $3 AND (state <> 2 OR $4 = 2)
+            RETURNING 1
+        ), told AS (
+            UPDATE @sessions SET device_state = $4, evicted = evicted OR $4 = 2
+            WHERE tenant = $1 AND account = $2 AND device = $3 AND device_state <> $4
+                AND EXISTS (SELECT FROM changed)
+        )
+        SELECT EXISTS (SELECT FROM changed)";
 
     put_ticket: "INSERT INTO @tickets (digest, tenant, service, account, expires_at, sign_on)
         VALUES ($1, $2, $3, $4, $5, $6)

@@ -3,6 +3,7 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod server;

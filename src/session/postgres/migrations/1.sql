@@ -21,6 +21,7 @@ CREATE TABLE @sessions (
     sweep_at bigint NOT NULL,
     authenticated_at bigint NOT NULL,
     generation integer NOT NULL,
+    device_state smallint NOT NULL DEFAULT 0, -- the device's, so that a refresh reads one row
     evicted boolean NOT NULL DEFAULT false,
     on_network boolean NOT NULL,
     tenant text COLLATE "C" NOT NULL,
