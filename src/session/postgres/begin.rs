@@ -3,12 +3,12 @@
 //! of one account wait for each other, those of others do not.
 
 use futures_util::future::{OptionFuture, join, join3};
-use tokio_postgres::types::Type;
 
 use super::call::{On, Operation};
 use super::error::Error;
 use super::look::Found;
-use super::row::{self, Key, Param};
+use super::row;
+use super::value::Value;
 use crate::domain::Timestamp;
 use crate::session::rules;
 use crate::session::{BeginError, Begun, Device, DeviceRequest, NewSession, Session, SessionId};
@@ -54,14 +54,14 @@ impl Operation for Begin {
     async fn run(&self, on: On<'_>) -> Result<Self::Answer, Error> {
         let found = Found::look(&self.new, on, self.now).await?;
         if let Some(session) = self.own(on, &found)? {
-            on.client.batch_execute("ROLLBACK").await?;
+            on.simple("ROLLBACK").await?;
             return Ok(Ok(Begun { session, evicted: Vec::new() }));
         }
         let plan = match self.decide(&found) {
             Ok(plan) => plan,
             Err(Stop::Failed(error)) => return Err(error),
             Err(Stop::Refused(why)) => {
-                on.client.batch_execute("ROLLBACK").await?;
+                on.simple("ROLLBACK").await?;
                 return Ok(Err(why));
             }
         };
@@ -138,37 +138,32 @@ impl Begin {
     /// Changes and commits, all sent at once, in this order.
     async fn change(&self, on: On<'_>, plan: &Plan) -> Result<(), Error> {
         let Plan { session, evicted, replaces } = plan;
-        let (client, sql) = (on.client, on.sql);
+        let sql = on.sql;
         let account = &session.facts.account.id;
-        let key = Key::of(&session.tenant, account, session.id);
-        let named = key.and([]);
-        let digest = self.new.claim.as_ref().map(|claim| &claim.0[..]);
-        let claimed: [Param<'_>; 1] = [(&digest, Type::BYTEA)];
-        let (ends, numbers): (Vec<i64>, Vec<i64>) =
+        let owner = row::owner(&session.tenant, account);
+        let key = row::key(&session.tenant, account, session.id);
+        let claim = self.new.claim.as_ref().map(|claim| [Value::Bytes(&claim.0)]);
+        let (ends, numbers): (Vec<_>, Vec<_>) =
             evicted.iter().map(|id| (id.ends_at.secs(), id.number.cast_signed())).unzip();
-        let chosen: [Param<'_>; 4] = [
-            (&key.tenant, Type::TEXT),
-            (&key.account, Type::TEXT),
-            (&ends, Type::INT8_ARRAY),
-            (&numbers, Type::INT8_ARRAY),
-        ];
+        let chosen = row::with(&owner, &[Value::Int8s(&ends), Value::Int8s(&numbers)]);
         let device = match &self.new.device {
             DeviceRequest::Register { device, .. } => Some(device),
             DeviceRequest::Existing(_) => None,
         };
+        let claimed = claim.as_ref().map(|claim| on.execute(&sql.delete_ticket, claim));
+        let replaced = replaces.then(|| on.execute(&sql.delete_session, &key));
+        let evicted =
+            (!evicted.is_empty()).then(|| on.execute(&sql.evict_sessions, &chosen));
         let ((ticket, gone, out), (registered, inserted, committed)) = join(
             join3(
-                OptionFuture::from(digest.map(|_| client.execute_typed(&sql.delete_ticket, &claimed))),
-                OptionFuture::from(replaces.then(|| client.execute_typed(&sql.delete_session, &named))),
-                OptionFuture::from(
-                    (!evicted.is_empty())
-                        .then(|| client.execute_typed(&sql.evict_sessions, &chosen)),
-                ),
+                OptionFuture::from(claimed),
+                OptionFuture::from(replaced),
+                OptionFuture::from(evicted),
             ),
             join3(
-                OptionFuture::from(device.map(|device| register(on, &key, device))),
+                OptionFuture::from(device.map(|device| register(on, &owner, device))),
                 insert(on, &key, session),
-                client.batch_execute("COMMIT"),
+                on.simple("COMMIT"),
             ),
         )
         .await;
@@ -178,47 +173,36 @@ impl Begin {
         registered.transpose()?;
         inserted?;
         // It commits only if all before it went well.
-        Ok(committed?)
+        committed
     }
 }
 
-async fn register(on: On<'_>, key: &Key<'_>, device: &Device) -> Result<u64, Error> {
-    let (name, class) = (bytes(device.name.as_deref()), bytes(device.class.as_deref()));
-    let registered = on.client.execute_typed(
-        &on.sql.insert_device,
-        &[
-            (&key.tenant, Type::TEXT),
-            (&key.account, Type::TEXT),
-            (&device.id.as_str(), Type::TEXT),
-            (&name, Type::BYTEA),
-            (&class, Type::BYTEA),
-            (&device.information, Type::TEXT),
-            (&row::state_number(device.state), Type::INT2),
-            (&device.registered_at.secs(), Type::INT8),
-        ],
-    );
-    Ok(registered.await?)
+async fn register(on: On<'_>, owner: &[Value<'_>], device: &Device) -> Result<u64, Error> {
+    let values = [
+        Value::Text(device.id.as_str()),
+        Value::words(device.name.as_deref()),
+        Value::words(device.class.as_deref()),
+        Value::Text(&device.information),
+        Value::Int2(row::state_number(device.state)),
+        Value::Int8(device.registered_at.secs()),
+    ];
+    on.execute(&on.sql.insert_device, &row::with(owner, &values)).await
 }
 
-async fn insert(on: On<'_>, key: &Key<'_>, session: &Session) -> Result<u64, Error> {
-    let upstream = session.upstream.as_ref().map(|upstream| &upstream.0[..]);
-    let params = key.and([
-        (&session.service.as_str() as _, Type::TEXT),
-        (&session.device.as_str(), Type::TEXT),
-        (&bytes(session.device_class.as_deref()), Type::BYTEA),
-        (&upstream, Type::BYTEA),
-        (&session.begun_at.secs(), Type::INT8),
-        (&1_i32, Type::INT4),
-        (&session.issued_at.secs(), Type::INT8),
-        (&session.expires_at.secs(), Type::INT8),
-        (&row::json_text(&session.facts.account)?, Type::TEXT),
-        (&session.facts.on_network, Type::BOOL),
-        (&session.facts.authenticated_at.secs(), Type::INT8),
-    ]);
-    Ok(on.client.execute_typed(&on.sql.insert_session, &params).await?)
-}
-
-/// A text that clients choose, as columns hold it.
-fn bytes(text: Option<&str>) -> Option<&[u8]> {
-    text.map(str::as_bytes)
+async fn insert(on: On<'_>, key: &[Value<'_>], session: &Session) -> Result<u64, Error> {
+    let profile = row::json_text(&session.facts.account)?;
+    let values = [
+        Value::Text(session.service.as_str()),
+        Value::Text(session.device.as_str()),
+        Value::words(session.device_class.as_deref()),
+        Value::MaybeBytes(session.upstream.as_ref().map(|upstream| &upstream.0[..])),
+        Value::Int8(session.begun_at.secs()),
+        Value::Int4(1),
+        Value::Int8(session.issued_at.secs()),
+        Value::Int8(session.expires_at.secs()),
+        Value::Text(&profile),
+        Value::Bool(session.facts.on_network),
+        Value::Int8(session.facts.authenticated_at.secs()),
+    ];
+    on.execute(&on.sql.insert_session, &row::with(key, &values)).await
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 use super::PostgresStore;
 use super::error::{self, Consequence, Error};
-use super::pool::Pool;
+use super::pool::{self, Pool};
 use super::sql::Statements;
+use super::value::{Value, typed};
 use crate::session::StoreError;
 
 /// How long after its caller's deadline an operation keeps its connection for an answer. A
@@ -44,14 +45,52 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
 /// What an operation is carried out with.
 #[derive(Clone, Copy)]
 pub(super) struct On<'a> {
-    pub(super) client: &'a Client,
+    client: &'a Client,
     pub(super) sql: &'a Statements,
     /// The operation may have happened already: the connection was lost while it was under way.
     pub(super) is_repeated: bool,
     deadline: Instant,
 }
 
+/// Each is sent when it is first polled; what is sent before an answer came waits for none.
 impl On<'_> {
+    /// Carries statements without parameters out, several at once in one transaction.
+    pub(super) async fn simple(self, statements: &str) -> Result<(), Error> {
+        Ok(self.client.batch_execute(statements).await?)
+    }
+
+    /// How many rows the statement changed.
+    pub(super) async fn execute(
+        self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<u64, Error> {
+        Ok(self.client.execute_typed(statement, &typed(values)).await?)
+    }
+
+    /// What the statement answers.
+    pub(super) async fn rows(
+        self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, Error> {
+        Ok(self.client.query_typed(statement, &typed(values)).await?)
+    }
+
+    /// The one row that the statement answers, if any.
+    pub(super) async fn row(
+        self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<Option<Row>, Error> {
+        Ok(self.rows(statement, values).await?.pop())
+    }
+
+    /// Whether the server is still one to write to.
+    pub(super) async fn check(self) -> Result<(), Error> {
+        pool::check(self.client, self.sql).await
+    }
+
     /// Whether the caller has given up.
     pub(super) fn is_late(self) -> bool {
         Instant::now() >= self.deadline

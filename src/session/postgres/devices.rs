@@ -2,11 +2,10 @@
 
 use async_trait::async_trait;
 use futures_util::future::{join, join3};
-use tokio_postgres::types::Type;
 
 use super::call::{BEGIN, On, Operation};
 use super::error::Error;
-use super::row::Param;
+use super::value::Value;
 use super::{PostgresStore, row};
 use crate::domain::{AccountId, DeviceId, TenantId};
 use crate::session::{Device, DeviceChange, DeviceState, DeviceStore, StoreError};
@@ -45,10 +44,8 @@ impl Operation for List {
     type Answer = Vec<Device>;
 
     async fn run(&self, on: On<'_>) -> Result<Vec<Device>, Error> {
-        let (tenant, account) = (self.tenant.as_str(), self.account.as_str());
-        let params: [Param<'_>; 2] = [(&tenant, Type::TEXT), (&account, Type::TEXT)];
-        let rows = on.client.query_typed(&on.sql.list_devices, &params).await?;
-        rows.iter().map(row::device).collect()
+        let owner = row::owner(&self.tenant, &self.account);
+        on.rows(&on.sql.list_devices, &owner).await?.iter().map(row::device).collect()
     }
 }
 
@@ -63,15 +60,9 @@ impl Operation for Rename {
     type Answer = bool;
 
     async fn run(&self, on: On<'_>) -> Result<bool, Error> {
-        let (tenant, account) = (self.tenant.as_str(), self.account.as_str());
-        let name = self.name.as_ref().map(|name| name.as_bytes());
-        let params: [Param<'_>; 4] = [
-            (&tenant, Type::TEXT),
-            (&account, Type::TEXT),
-            (&self.device.as_str(), Type::TEXT),
-            (&name, Type::BYTEA),
-        ];
-        Ok(on.client.execute_typed(&on.sql.name_device, &params).await? == 1)
+        let change = [Value::Text(self.device.as_str()), Value::words(self.name.as_deref())];
+        let values = row::with(&row::owner(&self.tenant, &self.account), &change);
+        Ok(on.execute(&on.sql.name_device, &values).await? == 1)
     }
 }
 
@@ -90,28 +81,23 @@ impl Operation for Set {
     const IS_TRANSACTION: bool = true;
 
     async fn run(&self, on: On<'_>) -> Result<bool, Error> {
-        let (tenant, account) = (self.tenant.as_str(), self.account.as_str());
-        let (device, state) = (self.device.as_str(), row::state_number(self.to));
-        let owner: [Param<'_>; 2] = [(&tenant, Type::TEXT), (&account, Type::TEXT)];
-        let params: [Param<'_>; 4] = [
-            (&tenant, Type::TEXT),
-            (&account, Type::TEXT),
-            (&device, Type::TEXT),
-            (&state, Type::INT2),
-        ];
+        let owner = row::owner(&self.tenant, &self.account);
+        let change =
+            [Value::Text(self.device.as_str()), Value::Int2(row::state_number(self.to))];
+        let values = row::with(&owner, &change);
         let (begun, (locked, set), committed) = join3(
-            on.client.batch_execute(BEGIN),
+            on.simple(BEGIN),
             join(
-                on.client.query_typed(&on.sql.find_account, &owner),
-                on.client.query_typed_one(&on.sql.set_device, &params),
+                on.rows(&on.sql.find_account, &owner),
+                on.row(&on.sql.set_device, &values),
             ),
-            on.client.batch_execute("COMMIT"),
+            on.simple("COMMIT"),
         )
         .await;
         begun?;
         locked?;
-        let set = row::column(&set?, 0)?;
+        let set = set?.as_ref().map(|set| row::column(set, 0)).transpose()?;
         committed?;
-        Ok(set)
+        Ok(set.unwrap_or(false))
     }
 }

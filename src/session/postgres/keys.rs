@@ -1,10 +1,10 @@
 //! Key rings in PostgreSQL.
 
 use async_trait::async_trait;
-use tokio_postgres::types::Type;
 
 use super::call::{On, Operation};
 use super::error::Error;
+use super::value::Value;
 use super::{PostgresStore, row};
 use crate::session::{KeyStore, StoreError, Versioned};
 
@@ -26,10 +26,8 @@ impl Operation for Load {
     type Answer = Option<Versioned>;
 
     async fn run(&self, on: On<'_>) -> Result<Option<Versioned>, Error> {
-        let name = (&self.0 as _, Type::TEXT);
-        let Some(found) = on.client.query_typed_opt(&on.sql.load_keys, &[name]).await? else {
-            return Ok(None);
-        };
+        let found = on.row(&on.sql.load_keys, &[Value::Text(&self.0)]).await?;
+        let Some(found) = found else { return Ok(None) };
         let version = row::column::<i64>(&found, 0)?.cast_unsigned();
         Ok(Some(Versioned { version, bytes: row::column(&found, 1)? }))
     }
@@ -46,12 +44,11 @@ impl Operation for Swap {
     type Answer = bool;
 
     async fn run(&self, on: On<'_>) -> Result<bool, Error> {
-        let (name, bytes) = ((&self.name as _, Type::TEXT), (&self.bytes as _, Type::BYTEA));
+        let (name, bytes) = (Value::Text(&self.name), Value::Bytes(&self.bytes));
         let changed = if self.expected == 0 {
-            on.client.execute_typed(&on.sql.create_keys, &[name, bytes]).await?
+            on.execute(&on.sql.create_keys, &[name, bytes]).await?
         } else {
-            let expected = (&self.expected as _, Type::INT8);
-            on.client.execute_typed(&on.sql.swap_keys, &[name, bytes, expected]).await?
+            on.execute(&on.sql.swap_keys, &[name, bytes, Value::Int8(self.expected)]).await?
         };
         Ok(changed == 1)
     }

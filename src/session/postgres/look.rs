@@ -3,11 +3,11 @@
 
 use futures_util::future::{OptionFuture, join, join3};
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
 
 use super::call::{BEGIN, On};
 use super::error::Error;
-use super::row::{self, Key, Param};
+use super::row;
+use super::value::Value;
 use crate::domain::Timestamp;
 use crate::session::rules::Held;
 use crate::session::{DeviceRequest, DeviceState, NewSession, Ticket};
@@ -39,46 +39,36 @@ impl Found {
         on: On<'_>,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let key = Key::of(&new.tenant, &new.facts.account.id, new.id);
-        let (client, sql, now) = (on.client, on.sql, now.secs());
-        let owner: [Param<'_>; 2] = [(&key.tenant, Type::TEXT), (&key.account, Type::TEXT)];
-        let alive: [Param<'_>; 3] =
-            [(&key.tenant, Type::TEXT), (&key.account, Type::TEXT), (&now, Type::INT8)];
-        let digest = new.claim.as_ref().map(|claim| &claim.0[..]);
-        let claimed: [Param<'_>; 1] = [(&digest, Type::BYTEA)];
-        let (id, class) = match &new.device {
-            DeviceRequest::Existing(id) => (id, None),
+        let sql = on.sql;
+        let (tenant, account) = (&new.tenant, &new.facts.account.id);
+        let owner = row::owner(tenant, account);
+        let key = row::key(tenant, account, new.id);
+        let alive = row::with(&owner, &[Value::Int8(now.secs())]);
+        let claim = new.claim.as_ref().map(|claim| [Value::Bytes(&claim.0)]);
+        let (about_device, device) = match &new.device {
+            DeviceRequest::Existing(id) => {
+                (&sql.find_device, row::with(&owner, &[Value::Text(id.as_str())]))
+            }
             DeviceRequest::Register { device, .. } => {
-                (&device.id, Some(device.class.as_deref().map(str::as_bytes)))
+                let values =
+                    [Value::Text(device.id.as_str()), Value::words(device.class.as_deref())];
+                (&sql.count_devices, row::with(&owner, &values))
             }
         };
-        let id = id.as_str();
-        let mut device = owner.to_vec();
-        device.push((&id, Type::TEXT));
-        let about_device = match &class {
-            None => &sql.find_device,
-            Some(class) => {
-                device.push((class, Type::BYTEA));
-                &sql.count_devices
-            }
-        };
-        let named = key.and([]);
+        let ticket = claim.as_ref().map(|claim| on.row(&sql.claim_ticket, claim));
+        let sessions = new.limit.map(|_| on.rows(&sql.list_sessions, &alive));
 
         // Sent at once, in this order.
         let ((begun, locked, ticket), (device, sessions, namesake)) = join(
             join3(
-                client.batch_execute(BEGIN),
-                client.execute_typed(&sql.lock_account, &owner),
-                OptionFuture::from(
-                    digest.map(|_| client.query_typed_opt(&sql.claim_ticket, &claimed)),
-                ),
+                on.simple(BEGIN),
+                on.execute(&sql.lock_account, &owner),
+                OptionFuture::from(ticket),
             ),
             join3(
-                client.query_typed_opt(about_device, &device),
-                OptionFuture::from(
-                    new.limit.map(|_| client.query_typed(&sql.list_sessions, &alive)),
-                ),
-                client.query_typed_opt(&sql.find_session, &named),
+                on.row(about_device, &device),
+                OptionFuture::from(sessions),
+                on.row(&sql.find_session, &key),
             ),
         )
         .await;

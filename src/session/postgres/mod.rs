@@ -18,6 +18,7 @@ mod sessions;
 mod sql;
 mod sweep;
 mod tickets;
+mod value;
 
 use std::fmt;
 use std::sync::Arc;

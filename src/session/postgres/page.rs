@@ -1,11 +1,10 @@
 //! All sessions, a piece at a time, for an operator: in the order of the primary key, so
 //! that a piece costs what it holds, wherever it begins.
 
-use tokio_postgres::types::Type;
-
 use super::call::{On, Operation};
 use super::error::Error;
-use super::row::{self, Param};
+use super::row;
+use super::value::Value;
 use crate::domain::Timestamp;
 use crate::session::{Page, PageStart, Session, StoreError};
 
@@ -41,15 +40,14 @@ impl Operation for Read {
         let first = Place::default();
         // Nothing that is stored has an empty tenant: all are behind this.
         let (tenant, account, ends_at, number) = self.from.as_ref().unwrap_or(&first);
-        let limit = i64::from(self.limit);
-        let params: [Param<'_>; 5] = [
-            (tenant, Type::TEXT),
-            (account, Type::TEXT),
-            (ends_at, Type::INT8),
-            (number, Type::INT8),
-            (&limit, Type::INT8),
+        let values = [
+            Value::Text(tenant),
+            Value::Text(account),
+            Value::Int8(*ends_at),
+            Value::Int8(*number),
+            Value::Int8(self.limit.into()),
         ];
-        let rows = on.client.query_typed(&on.sql.page_sessions, &params).await?;
+        let rows = on.rows(&on.sql.page_sessions, &values).await?;
         let read = rows.iter().map(row::session).collect::<Result<Vec<_>, _>>()?;
         let is_full = rows.len() >= usize::try_from(self.limit).unwrap_or(usize::MAX);
         let last = read.last().filter(|_| is_full);

@@ -3,11 +3,10 @@
 //! wants changed is changed only if the row is still as it was looked at. So each refresh takes
 //! effect in one statement, and no lock outlives a round trip.
 
-use tokio_postgres::types::Type;
-
 use super::call::{On, Operation};
 use super::error::Error;
-use super::row::{self, Key, Param, Stored};
+use super::row::{self, Stored};
+use super::value::Value;
 use crate::domain::Timestamp;
 use crate::session::rules::{self, Decision};
 use crate::session::{
@@ -30,7 +29,7 @@ impl Operation for Refresh {
 
     async fn run(&self, on: On<'_>) -> Result<Self::Answer, Error> {
         let Self { presented, next, now } = self;
-        let key = Key::of(&presented.tenant, &presented.account, presented.id);
+        let key = row::key(&presented.tenant, &presented.account, presented.id);
         let same = |account: &crate::account::Account| account.id == presented.account;
         if presented.generation < LAST_GENERATION
             && next.account.as_ref().is_none_or(same)
@@ -64,40 +63,42 @@ impl Operation for Refresh {
 
 impl Refresh {
     /// The session with its next generation, if the presented one is current and all is well.
-    async fn rotate(&self, on: On<'_>, key: &Key<'_>) -> Result<Option<Session>, Error> {
+    async fn rotate(&self, on: On<'_>, key: &[Value<'_>]) -> Result<Option<Session>, Error> {
         let Self { presented, next, now } = self;
         let Ok(generation) = i32::try_from(presented.generation) else { return Ok(None) };
-        let (device, service) = (presented.device.as_str(), next.service.as_str());
-        let (now, expires_at) = (now.secs(), next.expires_at.secs());
         let profile = next.account.as_ref().map(row::json_text).transpose()?;
-        let params = key.and([
-            (&generation as _, Type::INT4),
-            (&device, Type::TEXT),
-            (&service, Type::TEXT),
-            (&now, Type::INT8),
-            (&expires_at, Type::INT8),
-            (&next.on_network, Type::BOOL),
-            (&profile, Type::TEXT),
-        ]);
-        let rotated = on.client.query_typed_opt(&on.sql.rotate, &params).await?;
+        let values = row::with(
+            key,
+            &[
+                Value::Int4(generation),
+                Value::Text(presented.device.as_str()),
+                Value::Text(next.service.as_str()),
+                Value::Int8(now.secs()),
+                Value::Int8(next.expires_at.secs()),
+                Value::Bool(next.on_network),
+                Value::MaybeText(profile.as_deref()),
+            ],
+        );
+        let rotated = on.row(&on.sql.rotate, &values).await?;
         Ok(rotated.as_ref().map(row::session).transpose()?.map(|stored| stored.session))
     }
 }
 
-async fn find(on: On<'_>, key: &Key<'_>) -> Result<Option<Stored>, Error> {
-    let found = on.client.query_typed_opt(&on.sql.find_session, &key.and([])).await?;
+async fn find(on: On<'_>, key: &[Value<'_>]) -> Result<Option<Stored>, Error> {
+    let found = on.row(&on.sql.find_session, key).await?;
     found.as_ref().map(row::session).transpose()
 }
 
 /// Ends the session, if it is still what it was when it was seen. `false`: look again.
 async fn end(
     on: On<'_>,
-    key: &Key<'_>,
+    key: &[Value<'_>],
     (generation, issued_at, expires_at): (u32, Timestamp, Timestamp),
 ) -> Result<bool, Error> {
-    let generation = i64::from(generation);
-    let (issued_at, expires_at) = (issued_at.secs(), expires_at.secs());
-    let seen: [Param<'_>; 3] =
-        [(&generation, Type::INT8), (&issued_at, Type::INT8), (&expires_at, Type::INT8)];
-    Ok(on.client.execute_typed(&on.sql.end_unchanged, &key.and(seen)).await? == 1)
+    let seen = [
+        Value::Int8(generation.into()),
+        Value::Int8(issued_at.secs()),
+        Value::Int8(expires_at.secs()),
+    ];
+    Ok(on.execute(&on.sql.end_unchanged, &row::with(key, &seen)).await? == 1)
 }

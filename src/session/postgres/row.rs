@@ -4,42 +4,33 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::types::FromSql;
 
 use super::error::Error;
+use super::value::Value;
 use crate::domain::{AccountId, TenantId, Timestamp};
 use crate::session::{
     Device, DeviceState, Facts, Session, SessionId, Ticket, UpstreamSession, rules,
 };
 
-/// A parameter with its type, as unnamed statements want it.
-pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
-
-/// The key of a session as columns hold it.
-pub(super) struct Key<'a> {
-    pub(super) tenant: &'a str,
-    pub(super) account: &'a str,
-    ends_at: i64,
-    number: i64,
+/// Names an account's rows: parameters 1 and 2.
+pub(super) fn owner<'a>(tenant: &'a TenantId, account: &'a AccountId) -> [Value<'a>; 2] {
+    [Value::Text(tenant.as_str()), Value::Text(account.as_str())]
 }
 
-impl<'a> Key<'a> {
-    pub(super) fn of(tenant: &'a TenantId, account: &'a AccountId, id: SessionId) -> Self {
-        let number = id.number.cast_signed();
-        Self { tenant: tenant.as_str(), account: account.as_str(), ends_at: id.ends_at.secs(), number }
-    }
+/// Names a session: parameters 1 to 4.
+pub(super) fn key<'a>(
+    tenant: &'a TenantId,
+    account: &'a AccountId,
+    id: SessionId,
+) -> [Value<'a>; 4] {
+    let [tenant, account] = owner(tenant, account);
+    [tenant, account, Value::Int8(id.ends_at.secs()), Value::Int8(id.number.cast_signed())]
+}
 
-    /// Parameters 1 to 4, and more.
-    pub(super) fn and<'b, const N: usize>(&'b self, more: [Param<'b>; N]) -> Vec<Param<'b>> {
-        let mut params: Vec<Param<'b>> = vec![
-            (&self.tenant, Type::TEXT),
-            (&self.account, Type::TEXT),
-            (&self.ends_at, Type::INT8),
-            (&self.number, Type::INT8),
-        ];
-        params.extend(more);
-        params
-    }
+/// All parameters of a statement.
+pub(super) fn with<'a>(first: &[Value<'a>], more: &[Value<'a>]) -> Vec<Value<'a>> {
+    [first, more].concat()
 }
 
 /// A session as it is stored.

@@ -3,15 +3,15 @@
 
 use async_trait::async_trait;
 use futures_util::future::{join, join3};
-use tokio_postgres::types::Type;
 
 use super::begin::Begin;
 use super::call::{BEGIN, On, Operation};
 use super::error::Error;
 use super::refresh::Refresh;
-use super::row::{self, Key, Param, Stored};
+use super::row::{self, Stored};
 use super::sweep::Sweep;
-use super::{PostgresStore, page, pool};
+use super::value::Value;
+use super::{PostgresStore, page};
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
 use crate::session::{
     BeginError, Begun, NewSession, NextPair, Page, PageStart, PresentedRefresh, RefreshError,
@@ -102,8 +102,8 @@ impl Operation for Find {
     type Answer = Option<Stored>;
 
     async fn run(&self, on: On<'_>) -> Result<Self::Answer, Error> {
-        let key = Key::of(&self.tenant, &self.account, self.id);
-        let found = on.client.query_typed_opt(&on.sql.find_session, &key.and([])).await?;
+        let key = row::key(&self.tenant, &self.account, self.id);
+        let found = on.row(&on.sql.find_session, &key).await?;
         found.as_ref().map(row::session).transpose()
     }
 }
@@ -118,10 +118,9 @@ impl Operation for List {
     type Answer = Vec<Session>;
 
     async fn run(&self, on: On<'_>) -> Result<Vec<Session>, Error> {
-        let (tenant, account) = (self.tenant.as_str(), self.account.as_str());
-        let params: [Param<'_>; 3] =
-            [(&tenant, Type::TEXT), (&account, Type::TEXT), (&self.now.secs(), Type::INT8)];
-        let rows = on.client.query_typed(&on.sql.list_sessions, &params).await?;
+        let owner = row::owner(&self.tenant, &self.account);
+        let values = row::with(&owner, &[Value::Int8(self.now.secs())]);
+        let rows = on.rows(&on.sql.list_sessions, &values).await?;
         rows.iter().map(|row| Ok(row::session(row)?.session)).collect()
     }
 }
@@ -141,10 +140,9 @@ impl Operation for End {
     const REPEATABLE: bool = false;
 
     async fn run(&self, on: On<'_>) -> Result<bool, Error> {
-        let key = Key::of(&self.tenant, &self.account, self.id);
-        let device = self.device.as_str();
-        let params = key.and([(&device as _, Type::TEXT), (&self.now.secs(), Type::INT8)]);
-        Ok(on.client.execute_typed(&on.sql.end_session, &params).await? == 1)
+        let key = row::key(&self.tenant, &self.account, self.id);
+        let alive = [Value::Text(self.device.as_str()), Value::Int8(self.now.secs())];
+        Ok(on.execute(&on.sql.end_session, &row::with(&key, &alive)).await? == 1)
     }
 }
 
@@ -164,18 +162,15 @@ impl Operation for EndAll {
     const IS_TRANSACTION: bool = true;
 
     async fn run(&self, on: On<'_>) -> Result<u32, Error> {
-        let (tenant, account) = (self.tenant.as_str(), self.account.as_str());
-        let now = self.now.secs();
-        let owner: [Param<'_>; 2] = [(&tenant, Type::TEXT), (&account, Type::TEXT)];
-        let alive: [Param<'_>; 3] =
-            [(&tenant, Type::TEXT), (&account, Type::TEXT), (&now, Type::INT8)];
+        let owner = row::owner(&self.tenant, &self.account);
+        let values = row::with(&owner, &[Value::Int8(self.now.secs())]);
         let (begun, (locked, ended), committed) = join3(
-            on.client.batch_execute(BEGIN),
+            on.simple(BEGIN),
             join(
-                on.client.query_typed(&on.sql.find_account, &owner),
-                on.client.execute_typed(&on.sql.end_account, &alive),
+                on.rows(&on.sql.find_account, &owner),
+                on.execute(&on.sql.end_account, &values),
             ),
-            on.client.batch_execute("COMMIT"),
+            on.simple("COMMIT"),
         )
         .await;
         begun?;
@@ -192,6 +187,6 @@ impl Operation for Check {
     type Answer = ();
 
     async fn run(&self, on: On<'_>) -> Result<(), Error> {
-        pool::check(on.client, on.sql).await
+        on.check().await
     }
 }

@@ -6,11 +6,10 @@
 //!
 //! Every node sweeps: rows that another one has just taken are passed over.
 
-use tokio_postgres::types::Type;
-
 use super::call::{On, Operation};
 use super::error::Error;
-use super::row::{self, Param};
+use super::row;
+use super::value::Value;
 use crate::domain::Timestamp;
 
 /// Batches that one call looks at when nothing in them has expired.
@@ -32,8 +31,9 @@ impl Operation for Sweep {
         }
         let mut sessions = 0;
         for _ in 0..BATCHES {
-            let params: [Param<'_>; 2] = [(&now, Type::INT8), (&limit, Type::INT8)];
-            let swept = on.client.query_typed_one(&on.sql.sweep_sessions, &params).await?;
+            let values = [Value::Int8(now), Value::Int8(limit)];
+            let swept = on.row(&on.sql.sweep_sessions, &values).await?;
+            let swept = swept.ok_or(Error::Content("a count"))?;
             sessions = row::column::<i64>(&swept, 0)?;
             let looked_at: i64 = row::column(&swept, 1)?;
             if sessions > 0 || looked_at < limit || on.is_late() {
@@ -41,10 +41,10 @@ impl Operation for Sweep {
             }
         }
         let left = limit - sessions;
-        let params: [Param<'_>; 2] = [(&now, Type::INT8), (&left, Type::INT8)];
+        let values = [Value::Int8(now), Value::Int8(left)];
         let tickets = match left {
             ..=0 => 0,
-            _ => on.client.execute_typed(&on.sql.sweep_tickets, &params).await?,
+            _ => on.execute(&on.sql.sweep_tickets, &values).await?,
         };
         let removed = u64::try_from(sessions).unwrap_or(0) + tickets;
         Ok(u32::try_from(removed).unwrap_or(u32::MAX))

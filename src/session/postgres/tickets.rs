@@ -1,10 +1,10 @@
 //! One-time tickets in PostgreSQL. Taking one is part of `begin.rs`.
 
 use async_trait::async_trait;
-use tokio_postgres::types::Type;
 
 use super::call::{On, Operation};
 use super::error::Error;
+use super::value::Value;
 use super::{PostgresStore, row};
 use crate::domain::Timestamp;
 use crate::domain::identity::OneTimeClaim;
@@ -37,18 +37,15 @@ impl Operation for Put {
     async fn run(&self, on: On<'_>) -> Result<(), Error> {
         let Ticket { tenant, service, account, expires_at, sign_on } = &self.ticket;
         let sign_on = sign_on.as_ref().map(row::json_text).transpose()?;
-        let put = on.client.execute_typed(
-            &on.sql.put_ticket,
-            &[
-                (&&self.digest.0[..], Type::BYTEA),
-                (&tenant.as_str(), Type::TEXT),
-                (&service.as_str(), Type::TEXT),
-                (&account.as_str(), Type::TEXT),
-                (&expires_at.secs(), Type::INT8),
-                (&sign_on, Type::TEXT),
-            ],
-        );
-        put.await?;
+        let values = [
+            Value::Bytes(&self.digest.0),
+            Value::Text(tenant.as_str()),
+            Value::Text(service.as_str()),
+            Value::Text(account.as_str()),
+            Value::Int8(expires_at.secs()),
+            Value::MaybeText(sign_on.as_deref()),
+        ];
+        on.execute(&on.sql.put_ticket, &values).await?;
         Ok(())
     }
 }
@@ -59,8 +56,7 @@ impl Operation for Peek {
     type Answer = Option<Ticket>;
 
     async fn run(&self, on: On<'_>) -> Result<Option<Ticket>, Error> {
-        let digest = (&&self.0.0[..] as _, Type::BYTEA);
-        let found = on.client.query_typed_opt(&on.sql.find_ticket, &[digest]).await?;
+        let found = on.row(&on.sql.find_ticket, &[Value::Bytes(&self.0.0)]).await?;
         found.as_ref().map(row::ticket).transpose()
     }
 }
