@@ -15,8 +15,8 @@ use cambio::domain::setting::Problems;
 use cambio::domain::{AccountId, DeviceId, ServiceName, TenantId, Timestamp};
 use cambio::session::settings;
 use cambio::session::{
-    Device, DeviceRequest, DeviceState, Facts, NewSession, NextPair, PresentedRefresh, SessionId,
-    Store, Ticket,
+    Device, DeviceLimits, DeviceRequest, DeviceState, Facts, NewSession, NextPair,
+    PresentedRefresh, SessionId, Store, Ticket,
 };
 
 const CALLERS: u64 = 64;
@@ -41,9 +41,9 @@ fn main() {
     };
     let live = live.and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     let settings = settings::parse(value, "store", &mut Problems::default()).expect("settings");
-    let store = settings.open().expect("the store opens");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
+        let store = settings.open().await.expect("the store opens");
         let mut bench = Bench { store, next: 0 };
         println!("idle: rss {} KiB", rss());
         bench.round("warm-up").await;
@@ -78,7 +78,8 @@ impl Bench {
         })
         .await;
         self.drive(&format!("{label}: read"), CALLERS, |store, n| async move {
-            let found = store.session(&tenant(), session_id(n), now(n)).await.expect("answer");
+            let found =
+                store.session(&tenant(), &account(n), session_id(n), now(n)).await.expect("answer");
             assert!(found.is_some());
         })
         .await;
@@ -191,6 +192,7 @@ fn ticket(n: u64) -> Ticket {
         service: service(),
         account: account(n),
         expires_at: now(n).plus(Duration::from_secs(300)),
+        sign_on: None,
     }
 }
 
@@ -203,12 +205,13 @@ fn sign_on(n: u64, claim: bool) -> NewSession {
             device: Device {
                 id: device(n),
                 account: account(n),
+                name: None,
                 class: Some("TV".to_owned()),
                 information: r#"{"deviceType":"tv","playoutDeviceClass":"TV"}"#.to_owned(),
                 state: DeviceState::Active,
                 registered_at: now(n),
             },
-            limit: Some(5),
+            limits: DeviceLimits { all: Some(5), of_class: None },
         },
         expires_at: now(n).plus(Duration::from_secs(172_800)),
         facts: Facts {
@@ -217,6 +220,8 @@ fn sign_on(n: u64, claim: bool) -> NewSession {
             authenticated_at: now(n),
         },
         claim: claim.then(|| digest(n)),
+        upstream: None,
+        limit: None,
     }
 }
 

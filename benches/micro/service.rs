@@ -85,7 +85,7 @@ async fn build() -> GatewayService {
     let overlay = Some(CONFIG.to_owned());
     let sources = Sources { files: Vec::new(), overlay, environment: false };
     let settings = config::load(&sources).expect("settings");
-    let store = settings.store.open().expect("a store");
+    let store = settings.store.open().await.expect("a store");
     let app = App::build(&settings, store, World::default()).await.expect("an app");
     app.service(&settings)
 }

@@ -104,6 +104,8 @@ fn session(c: &mut Criterion) {
         service: ServiceName::parse("Customer Auth Service").unwrap(),
         device: DeviceId::parse("PUB_989").unwrap(),
         device_class: None,
+        upstream: None,
+        begun_at: NOW,
         generation: 1,
         issued_at: NOW,
         expires_at: Timestamp::from_secs(NOW.secs() + 172_800),

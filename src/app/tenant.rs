@@ -12,7 +12,7 @@ use crate::domain::setting::{self, Problems};
 use crate::domain::{CredentialKind, ServiceName, TenantId};
 use crate::exchange::tenant::{Ags, AnswerHub, Endpoint, Service, SessionNumbers, Tenant};
 use crate::session::Store;
-use crate::sso::SsoValidator;
+use crate::sso::{SsoValidator, TicketSource};
 use crate::token::{KeyCx, merged_jwks};
 
 /// Room that a device id needs besides its prefix: 19 digits.
@@ -213,5 +213,6 @@ async fn build_ags(
         max_devices: settings.max_devices,
         device_id_prefix: prefix.clone(),
         numbers: SessionNumbers::default(),
+        tickets: TicketSource::default(),
     })
 }

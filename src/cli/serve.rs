@@ -31,11 +31,11 @@ impl Serve {
             Ok(runtime) => runtime,
             Err(code) => return code,
         };
-        let store = match settings.store.open() {
-            Ok(store) => store,
-            Err(error) => return super::fail(error),
-        };
         let code = runtime.block_on(async {
+            let store = match settings.store.open().await {
+                Ok(store) => store,
+                Err(error) => return super::fail(error),
+            };
             let app = match App::build(&settings, store, World::default()).await {
                 Ok(app) => app,
                 Err(problems) => return refuse(&problems),

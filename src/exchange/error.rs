@@ -17,6 +17,9 @@ pub enum ExchangeError {
     /// The credential proves nobody. One answer for all reasons; the reason is for the log.
     #[error("{0}")]
     Unauthenticated(String),
+    /// The refresh token was good, and its session has been ended for a newer one of its account.
+    #[error("session has been evicted by a newer one")]
+    Evicted,
     /// The credential is good, and the call is refused all the same.
     #[error("{0}")]
     Forbidden(#[from] Forbidden),
@@ -57,6 +60,9 @@ pub enum Forbidden {
     /// 20007.
     #[error("maximum number of devices is reached")]
     DeviceLimit,
+    /// The account has as many sessions as it may have.
+    #[error("maximum number of sessions is reached")]
+    SessionLimit,
     /// 20019.
     #[error("location is blocked")]
     Location,
@@ -132,6 +138,7 @@ impl From<BeginError> for ExchangeError {
             BeginError::DeviceUnknown => Forbidden::DeviceDeleted.into(),
             BeginError::DeviceDisabled => Forbidden::DeviceDisabled.into(),
             BeginError::DeviceLimit => Forbidden::DeviceLimit.into(),
+            BeginError::SessionLimit => Forbidden::SessionLimit.into(),
             BeginError::Conflict => Self::Internal(error.to_string()),
             BeginError::Store(error) => error.into(),
         }
@@ -144,6 +151,7 @@ impl From<RefreshError> for ExchangeError {
             RefreshError::Gone | RefreshError::Reused | RefreshError::Exhausted => {
                 Self::Unauthenticated(error.to_string())
             }
+            RefreshError::Evicted => Self::Evicted,
             RefreshError::DeviceDeleted => Forbidden::DeviceDeleted.into(),
             RefreshError::DeviceDisabled => Forbidden::DeviceDisabled.into(),
             RefreshError::Store(error) => error.into(),

@@ -32,12 +32,13 @@ pub async fn exchange(
     let account = service.accounts.by_id(&tenant.id, &operator.account).await?;
     Forbidden::unless_active(account.state)?;
 
-    let token = sso::generate_ticket(cx.random);
+    let token = ags.tickets.next(cx.random);
     let ticket = Ticket {
         tenant: tenant.id.clone(),
         service: service.name.clone(),
         account: account.id,
         expires_at: cx.now.plus(ags.ticket_ttl),
+        sign_on: None,
     };
     ags.store.put_ticket(sso::ticket_digest(token.expose()), ticket).await?;
     Ok(token)

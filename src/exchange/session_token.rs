@@ -5,7 +5,8 @@ use super::tenant::{Ags, Service, Tenant};
 use super::{ExchangeCx, ExchangeError, Forbidden};
 use crate::domain::{Credential, DeviceId, Random};
 use crate::session::{
-    BeginError, Device, DeviceRequest, DeviceState, Facts, NewSession, Session, SessionId,
+    BeginError, Device, DeviceLimits, DeviceRequest, DeviceState, Facts, NewSession, Session,
+    SessionId,
 };
 use crate::token::TokenPair;
 
@@ -76,6 +77,8 @@ pub async fn exchange(
         expires_at: ends_at.min(cx.now.plus(lifetimes.refresh)),
         facts: facts.clone(),
         claim: who.claim,
+        upstream: None,
+        limit: None,
     };
     let mut begun = ags.store.begin(begin(), cx.now).await;
     for _ in 1..ID_TRIES {
@@ -84,7 +87,7 @@ pub async fn exchange(
         }
         begun = ags.store.begin(begin(), cx.now).await;
     }
-    let session = begun?;
+    let session = begun?.session;
 
     let pair = ags.tokens.mint_pair(&session, cx.now);
     Ok((session, pair))
@@ -103,12 +106,13 @@ fn device_request(
             device: Device {
                 id: fresh_device_id(&ags.device_id_prefix, cx.random),
                 account: facts.account.id.clone(),
+                name: None,
                 class: class.clone(),
                 information: json.clone(),
                 state: DeviceState::Active,
                 registered_at: cx.now,
             },
-            limit,
+            limits: DeviceLimits { all: limit, of_class: None },
         },
     }
 }

@@ -17,7 +17,7 @@ pub async fn exchange(
     cx: &ExchangeCx<'_>,
 ) -> Result<(), ExchangeError> {
     let access = ags.tokens.verify_access(token, &tenant.id, cx.now)?;
-    if ags.store.end(&tenant.id, access.id, &access.device, cx.now).await? {
+    if ags.store.end(&tenant.id, &access.account, access.id, &access.device, cx.now).await? {
         Ok(())
     } else {
         Err(ExchangeError::Unauthenticated("session is not alive".into()))

@@ -12,8 +12,8 @@ use super::LocationSettings;
 use crate::account::AccountDirectory;
 use crate::domain::{Random, ServiceName, TenantId};
 use crate::session::{SessionId, Store};
-use crate::sso::SsoValidator;
 use crate::sso::operator::OperatorKeys;
+use crate::sso::{SsoValidator, TicketSource};
 use crate::token::{SessionTokens, SiteTokens};
 
 /// A tenant.
@@ -152,6 +152,8 @@ pub struct Ags {
     pub device_id_prefix: String,
     /// Numbers its sessions.
     pub numbers: SessionNumbers,
+    /// Makes its session tokens.
+    pub tickets: TicketSource,
 }
 
 /// Makes session numbers: 20 bits that count up and 23 that are random. Random keeps nodes

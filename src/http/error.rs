@@ -22,6 +22,8 @@ pub enum ErrorCode {
     BadRequest,
     /// The credential proves nobody; one answer for all reasons.
     Unauthorized,
+    /// The session was ended to make room for a newer one of its account.
+    SessionEvicted,
     /// Refused, with the vendor's code.
     Forbidden(Forbidden),
     /// There is no such thing; the detail says what.
@@ -44,7 +46,7 @@ impl ErrorCode {
     fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::SessionEvicted => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -53,6 +55,18 @@ impl ErrorCode {
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The problem's type and title: one of Cambio's own where a client can do something that the
+    /// status and the vendor's code do not tell it.
+    fn problem_type(self) -> (&'static str, &'static str) {
+        match self {
+            Self::SessionEvicted => ("urn:cambio:problem:session-evicted", "Session evicted"),
+            Self::Forbidden(Forbidden::SessionLimit) => {
+                ("urn:cambio:problem:session-limit", "Session limit reached")
+            }
+            _ => ("about:blank", self.status().canonical_reason().unwrap_or("Error")),
         }
     }
 
@@ -66,7 +80,9 @@ impl ErrorCode {
                 Forbidden::DeviceDisabled => Some(20004),
                 Forbidden::DeviceLimit => Some(20007),
                 Forbidden::Location => Some(20019),
-                Forbidden::SeveralAccounts | Forbidden::OperatorTenant => None,
+                Forbidden::SessionLimit
+                | Forbidden::SeveralAccounts
+                | Forbidden::OperatorTenant => None,
             },
             _ => None,
         }
@@ -124,6 +140,9 @@ impl From<ExchangeError> for HttpError {
             ExchangeError::Unauthenticated(_) => {
                 Self::new(ErrorCode::Unauthorized, "credential is not valid")
             }
+            ExchangeError::Evicted => {
+                Self::new(ErrorCode::SessionEvicted, "session was ended by a newer sign-on")
+            }
             ExchangeError::Forbidden(why) => Self::new(ErrorCode::Forbidden(why), why.to_string()),
             ExchangeError::NotFound(what) => {
                 Self::new(ErrorCode::NotFound, format!("{what} does not exist"))
@@ -144,7 +163,7 @@ impl From<ExchangeError> for HttpError {
     }
 }
 
-/// The document (RFC 9457 section 3.1); the type is `about:blank`, so the title is the status'.
+/// The document (RFC 9457 section 3.1). Where the type is `about:blank`, the title is the status'.
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: &'static str,
@@ -160,9 +179,10 @@ struct Problem<'a> {
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let status = self.code.status();
+        let (kind, title) = self.code.problem_type();
         let problem = Problem {
-            r#type: "about:blank",
-            title: status.canonical_reason().unwrap_or("Error"),
+            r#type: kind,
+            title,
             status: status.as_u16(),
             detail: &self.detail,
             code: self.code.vendor_code(),
@@ -181,7 +201,7 @@ impl IntoResponse for HttpError {
 
 impl HttpError {
     fn extra_headers(&self, headers: &mut HeaderMap) {
-        if self.code == ErrorCode::Unauthorized {
+        if self.code.status() == StatusCode::UNAUTHORIZED {
             // RFC 6750 section 3; every 401 says how to do better (RFC 9110 section 11.6.1).
             headers.insert(
                 header::WWW_AUTHENTICATE,

@@ -2,9 +2,12 @@
 //! its atomic step: when something is alive, what a presented refresh token is worth,
 //! whether a ticket or a device may be used. They read and write no store.
 
+use std::collections::BTreeMap;
+
 use super::{
-    BeginError, DeviceRequest, DeviceState, LAST_GENERATION, NewSession, NextPair,
-    PresentedRefresh, RefreshError, Session, Ticket,
+    BeginError, DeviceChange, DeviceRequest, DeviceState, LAST_GENERATION, NewSession, NextPair,
+    PresentedRefresh, RefreshError, SESSIONS_A_PLACE, Session, SessionId, SessionLimit, Ticket,
+    UpstreamSession, WhenFull,
 };
 use crate::domain::{DeviceId, Timestamp};
 
@@ -26,6 +29,8 @@ pub(super) fn first(new: &NewSession, device_class: Option<String>, now: Timesta
         service: new.service.clone(),
         device: DeviceId::clone(device),
         device_class,
+        upstream: new.upstream,
+        begun_at: now,
         generation: 1,
         issued_at: now,
         expires_at: new.expires_at.min(new.id.ends_at),
@@ -51,10 +56,99 @@ pub(super) fn usable(state: Option<DeviceState>) -> Result<(), BeginError> {
     }
 }
 
-/// Whether a device may go from one state to another: `Deleted` is for good, so that a
-/// device cannot come back over the account's limit.
-pub(super) fn may_become(from: DeviceState, to: DeviceState) -> bool {
-    from != DeviceState::Deleted || to == DeviceState::Deleted
+/// Whether a device in this state may change so: `Deleted` is for good, so that a device cannot
+/// come back over the account's limit.
+pub(super) fn may_change(from: DeviceState, change: &DeviceChange) -> bool {
+    from != DeviceState::Deleted || *change == DeviceChange::State(DeviceState::Deleted)
+}
+
+/// What the session limit looks at of each of the account's sessions that is alive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub(super) id: SessionId,
+    pub(super) upstream: Option<UpstreamSession>,
+    pub(super) begun_at: Timestamp,
+    pub(super) issued_at: Timestamp,
+}
+
+impl Held {
+    pub(super) fn of(session: &Session) -> Self {
+        let Session { id, upstream, begun_at, issued_at, .. } = *session;
+        Self { id, upstream, begun_at, issued_at }
+    }
+}
+
+/// Makes room for a session with this SSO session: answers which of the held ones are evicted
+/// for it, in order of their ids.
+///
+/// 1. If sessions of the same SSO session are held, it shares their place. Only if they are
+///    [`SESSIONS_A_PLACE`], those that were idle longest go.
+/// 2. If the places are fewer than the limit, it takes one.
+/// 3. Else it is refused, or as many places as needed are made free: those taken first, or those
+///    idle longest; of equals, those with the lower session id.
+pub(super) fn room(
+    held: &[Held],
+    upstream: Option<UpstreamSession>,
+    limit: SessionLimit,
+) -> Result<Vec<SessionId>, BeginError> {
+    let shares = |one: &&Held| upstream.is_some() && one.upstream == upstream;
+    let mut shared: Vec<&Held> = held.iter().filter(shares).collect();
+    if !shared.is_empty() {
+        shared.sort_by_key(|one| (one.issued_at, one.id));
+        shared.truncate((shared.len() + 1).saturating_sub(SESSIONS_A_PLACE));
+        return Ok(in_order(shared.iter().map(|one| one.id)));
+    }
+
+    let mut places = places(held);
+    let max = usize::try_from(limit.max.get()).unwrap_or(usize::MAX);
+    let over = (places.len() + 1).saturating_sub(max);
+    if over == 0 {
+        return Ok(Vec::new());
+    }
+    match limit.when_full {
+        WhenFull::Deny => return Err(BeginError::SessionLimit),
+        WhenFull::EvictOldest => places.sort_by_key(|place| (place.taken_at, place.first)),
+        WhenFull::EvictIdle => places.sort_by_key(|place| (place.used_at, place.first)),
+    }
+    Ok(in_order(places[..over].iter().flat_map(|place| place.sessions.iter().copied())))
+}
+
+/// One place of an account's limit and the sessions that share it.
+struct Place {
+    first: SessionId,
+    taken_at: Timestamp,
+    used_at: Timestamp,
+    sessions: Vec<SessionId>,
+}
+
+fn places(held: &[Held]) -> Vec<Place> {
+    let mut shared = BTreeMap::new();
+    let mut places: Vec<Place> = Vec::with_capacity(held.len());
+    for one in held {
+        let alone = places.len();
+        let at = one.upstream.map_or(alone, |upstream| *shared.entry(upstream).or_insert(alone));
+        match places.get_mut(at) {
+            Some(place) => {
+                place.first = place.first.min(one.id);
+                place.taken_at = place.taken_at.min(one.begun_at);
+                place.used_at = place.used_at.max(one.issued_at);
+                place.sessions.push(one.id);
+            }
+            None => places.push(Place {
+                first: one.id,
+                taken_at: one.begun_at,
+                used_at: one.issued_at,
+                sessions: vec![one.id],
+            }),
+        }
+    }
+    places
+}
+
+fn in_order(ids: impl Iterator<Item = SessionId>) -> Vec<SessionId> {
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// What to do about a presented refresh token.
@@ -70,11 +164,12 @@ pub(super) enum Decision {
     Refuse(RefreshError),
 }
 
-/// Decides a refresh, in this order: is it this service's, account's and device's live session, may
-/// the device be used, which generation is it. `now` may be before `session.issued_at`
+/// Decides a refresh, in this order: is it this service's, account's and device's session and not
+/// expired, may the device be used, has the session been evicted, which generation is it. `now` may be before `session.issued_at`
 /// (a stepped clock); that counts as inside the grace window.
 pub(super) fn refresh(
     mut session: Session,
+    evicted: bool,
     device: Option<DeviceState>,
     presented: &PresentedRefresh,
     next: NextPair,
@@ -93,6 +188,9 @@ pub(super) fn refresh(
         Some(DeviceState::Active) => {}
         Some(DeviceState::Disabled) => return Decision::Refuse(RefreshError::DeviceDisabled),
         None | Some(DeviceState::Deleted) => return Decision::Refuse(RefreshError::DeviceDeleted),
+    }
+    if evicted {
+        return Decision::Refuse(RefreshError::Evicted);
     }
     if presented.generation == session.generation {
         if session.generation >= LAST_GENERATION {
@@ -134,6 +232,8 @@ mod tests {
             service: ServiceName::parse("s").unwrap(),
             device: DeviceId::parse("d").unwrap(),
             device_class: None,
+            upstream: None,
+            begun_at: NOW,
             generation,
             issued_at: NOW,
             expires_at: NOW.plus(Duration::from_secs(1000)),
@@ -160,7 +260,7 @@ mod tests {
     fn decide(stored: u32, token: u32) -> Decision {
         let session = session(stored);
         let presented = presented(&session, token);
-        refresh(session, Some(DeviceState::Active), &presented, next(), NOW)
+        refresh(session, false, Some(DeviceState::Active), &presented, next(), NOW)
     }
 
     #[test]
@@ -184,7 +284,7 @@ mod tests {
     fn a_session_without_its_device_does_not_refresh() {
         let session = session(1);
         let presented = presented(&session, 1);
-        let decision = refresh(session, None, &presented, next(), NOW);
+        let decision = refresh(session, false, None, &presented, next(), NOW);
         assert_eq!(decision, Decision::Refuse(RefreshError::DeviceDeleted));
     }
 }

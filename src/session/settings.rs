@@ -86,6 +86,39 @@ impl StoreSettings {
             Kind::Postgres(settings) => Arc::new(PostgresStore::open(settings).await?),
         })
     }
+
+    /// Looks at the schema without opening the store or changing anything.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be looked at, is no store of Cambio's or one of a newer Cambio.
+    pub async fn schema(&self) -> Result<Schema, StoreError> {
+        match &self.0 {
+            Kind::Memory(_) => Ok(Schema { found: 0, known: 0 }),
+            Kind::Sqlite(settings) => SqliteStore::schema(settings),
+            Kind::Postgres(settings) => PostgresStore::schema(settings).await,
+        }
+    }
+
+    /// Brings the schema up to date, creating it if it is missing, as opening the store does.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the schema is then as it was.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Kind::Memory(_) => Ok(()),
+            Kind::Sqlite(settings) => SqliteStore::migrate(settings),
+            Kind::Postgres(settings) => PostgresStore::migrate(settings).await,
+        }
+    }
+}
+
+/// How far a store's schema is, in steps. A backend without a schema has none on either side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schema {
+    /// The steps it has been through; 0 when there is nothing yet.
+    pub found: u32,
+    /// The steps that this Cambio knows.
+    pub known: u32,
 }
 
 /// A store that forgets everything when it is dropped, for checks and tests.

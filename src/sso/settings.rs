@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::fetch::FetchSettings;
 use super::{
-    SsoValidator, authjs, better_auth, cache, django, flask, http, iron_session, jwt, laravel,
-    rails, scripted, session_token, signed_cookie, users,
+    SsoValidator, authjs, better_auth, cache, django, flask, http, introspection, iron_session,
+    jwt, laravel, rails, scripted, session_token, signed_cookie, users,
 };
 use crate::domain::setting::{self, Problems};
 use crate::session::TicketStore;
@@ -59,8 +60,20 @@ pub fn build(
         ),
         "http" => {
             let keeping = cache::Settings::take(&mut value, path, problems);
-            let asks = setting::parse::<http::Settings>(value, path, problems)?;
-            Some(keeping.around(asks.build(path, problems)?, path))
+            let fetch = FetchSettings::take(&mut value, path, problems);
+            let asks = setting::parse::<http::Settings>(value, path, problems);
+            Some(keeping.around(asks?.build(&fetch?, path, cx, problems)?, path))
+        }
+        "introspection" => {
+            let keeping = cache::Settings::take(&mut value, path, problems);
+            let fetch = FetchSettings::take(&mut value, path, problems);
+            let asks = setting::parse::<introspection::Settings>(value, path, problems);
+            Some(keeping.around(asks?.build(&fetch?, path, cx, problems)?, path))
+        }
+        "oidc" => {
+            let fetch = FetchSettings::take(&mut value, path, problems);
+            let oidc = setting::parse::<jwt::OidcSettings>(value, path, problems);
+            oidc?.build(&fetch?, path, cx, problems)
         }
         "users" => {
             setting::parse::<users::Settings>(value, path, problems)?.build(path, cx, problems)

@@ -16,7 +16,10 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("telemetry", &["domain", "support"]),
     // Siblings by their traits and the types in them: where tickets are looked up, what a
     // session remembers of an account, what a token is minted from, where keys are kept.
-    ("sso", &["domain", "support", "session::TicketStore"]),
+    (
+        "sso",
+        &["domain", "support", "session::TicketStore", "token::Algorithm", "token::AssertionKey"],
+    ),
     ("account", &["domain", "support"]),
     ("session", &["domain", "support", "account::Account"]),
     ("token", &["domain", "account::Account", "session"]),

@@ -98,6 +98,7 @@ pub(crate) fn ticket() -> Ticket {
         service: SERVICE.clone(),
         account: cambio::domain::AccountId::parse("1663").unwrap(),
         expires_at: NOW.plus(Duration::from_secs(300)),
+        sign_on: None,
     }
 }
 

@@ -3,10 +3,12 @@
 
 use async_trait::async_trait;
 
-use super::{DeviceKey, MemoryStore, State};
+use super::MemoryStore;
+use super::state::{DeviceKey, State};
 use crate::domain::{AccountId, DeviceId, TenantId};
 use crate::session::{
-    BeginError, Device, DeviceRequest, DeviceState, DeviceStore, NewSession, StoreError, rules,
+    BeginError, Device, DeviceChange, DeviceRequest, DeviceState, DeviceStore, NewSession,
+    StoreError, rules,
 };
 
 #[async_trait]
@@ -19,22 +21,28 @@ impl DeviceStore for MemoryStore {
         Ok(self.state.lock().devices_of(tenant, account).cloned().collect())
     }
 
-    async fn set_device_state(
+    async fn change_device(
         &self,
         tenant: &TenantId,
         account: &AccountId,
         device: &DeviceId,
-        to: DeviceState,
+        change: DeviceChange,
     ) -> Result<bool, StoreError> {
         let mut state = self.state.lock();
-        let key = key(tenant, account, device);
-        Ok(match state.devices.get_mut(&key) {
-            Some(stored) if rules::may_become(stored.state, to) => {
+        let stored = state.devices.get_mut(&key(tenant, account, device));
+        let Some(stored) = stored.filter(|d| rules::may_change(d.state, &change)) else {
+            return Ok(false);
+        };
+        match change {
+            DeviceChange::Name(name) => stored.name = name,
+            DeviceChange::State(to) => {
                 stored.state = to;
-                true
+                if to == DeviceState::Deleted {
+                    state.evict_from(tenant, account, device);
+                }
             }
-            _ => false,
-        })
+        }
+        Ok(true)
     }
 }
 
@@ -51,8 +59,11 @@ impl State {
             DeviceRequest::Register { device, .. } if device.account != *account => {
                 Err(BeginError::DeviceUnknown)
             }
-            DeviceRequest::Register { device, limit } => {
-                if limit.is_some_and(|limit| self.has_devices(&new.tenant, account, limit)) {
+            DeviceRequest::Register { device, limits } => {
+                let of_class = |other: &Device| other.class == device.class;
+                if self.has_devices(&new.tenant, account, limits.all, |_| true)
+                    || self.has_devices(&new.tenant, account, limits.of_class, of_class)
+                {
                     return Err(BeginError::DeviceLimit);
                 }
                 if self.device(&new.tenant, account, &device.id).is_some() {
@@ -76,11 +87,19 @@ impl State {
         self.devices.get(&key(tenant, account, id))
     }
 
-    /// Whether the account has at least `count` devices that are not deleted.
-    fn has_devices(&self, tenant: &TenantId, account: &AccountId, count: u32) -> bool {
-        let kept = self.devices_of(tenant, account).filter(|d| d.state != DeviceState::Deleted);
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        kept.take(count).count() >= count
+    /// Whether the account has as many such devices, not deleted, as it may have.
+    fn has_devices(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        limit: Option<u32>,
+        such: impl Fn(&Device) -> bool,
+    ) -> bool {
+        let Some(limit) = limit else { return false };
+        let kept = self.devices_of(tenant, account);
+        let kept = kept.filter(|d| d.state != DeviceState::Deleted && such(d));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        kept.take(limit).count() >= limit
     }
 
     fn devices_of(

@@ -4,60 +4,24 @@
 
 mod devices;
 mod sessions;
+mod state;
 mod sweep;
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use async_trait::async_trait;
-use indexmap::IndexMap;
 use parking_lot::Mutex;
 
-use super::{
-    Device, KeyStore, Session, SessionId, Store, StoreError, Ticket, TicketStore, Versioned, rules,
-};
+use self::state::State;
+use super::{KeyStore, Store, StoreError, Ticket, TicketStore, Versioned, rules};
+use crate::domain::Timestamp;
 use crate::domain::identity::OneTimeClaim;
-use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
 
 /// Everything in maps behind one mutex: a call holds it for about a microsecond
 /// and never across an await, so that each call is atomic without further thought.
 pub(super) struct MemoryStore {
     state: Mutex<State>,
     capacity: usize,
-}
-
-#[derive(Default)]
-struct State {
-    /// Boxed: a tree's nodes hold eleven entries each, and are copied when they split.
-    sessions: BTreeMap<SessionKey, Box<Session>>,
-    devices: BTreeMap<DeviceKey, Device>,
-    tickets: IndexMap<[u8; 32], Ticket, BuildHasherDefault<DigestHasher>>,
-    keys: HashMap<String, Versioned>,
-    swept: sweep::Cursor,
-}
-
-/// Ordered as [`SessionId`] is, so that what ends first stands first.
-type SessionKey = (SessionId, TenantId);
-type DeviceKey = (TenantId, AccountId, DeviceId);
-
-/// Tickets go by digests, which are random already: their first bytes are their hash. Nobody can
-/// choose them to collide who cannot find SHA-256 collisions.
-#[derive(Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
-        }
-    }
-
-    fn write_usize(&mut self, _: usize) {}
 }
 
 impl MemoryStore {

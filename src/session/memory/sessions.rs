@@ -3,22 +3,22 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, SessionKey, State, sweep};
-use crate::domain::{DeviceId, TenantId, Timestamp};
+use super::{MemoryStore, sweep};
+use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
 use crate::session::rules::{self, Decision};
 use crate::session::{
-    BeginError, DeviceRequest, NewSession, NextPair, PresentedRefresh, RefreshError, Refreshed,
-    Session, SessionId, SessionStore, StoreError,
+    BeginError, Begun, DeviceRequest, NewSession, NextPair, Page, PageStart, PresentedRefresh,
+    RefreshError, Refreshed, Session, SessionId, SessionStore, StoreError,
 };
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn begin(&self, new: NewSession, now: Timestamp) -> Result<Session, BeginError> {
+    async fn begin(&self, new: NewSession, now: Timestamp) -> Result<Begun, BeginError> {
         let mut state = self.state.lock();
-        let key = (new.id, new.tenant.clone());
         state.claim(&new, now)?;
         let device_class = state.admit(&new)?;
-        state.free(&key, now)?;
+        let evicted = state.room(&new, now)?;
+        state.free(&new, now)?;
         if state.sessions.len() >= self.capacity {
             sweep::front(&mut state, sweep::WHEN_FULL, now);
         }
@@ -30,14 +30,17 @@ impl SessionStore for MemoryStore {
         }
 
         let session = rules::first(&new, device_class, now);
-        state.sessions.insert(key, Box::new(session.clone()));
+        for id in &evicted {
+            state.evict(&(*id, new.tenant.clone()));
+        }
+        state.insert(session.clone());
         if let Some(digest) = new.claim {
             state.tickets.swap_remove(&digest.0);
         }
         if let DeviceRequest::Register { device, .. } = new.device {
             state.register(new.tenant, device);
         }
-        Ok(session)
+        Ok(Begun { session, evicted })
     }
 
     async fn refresh(
@@ -48,18 +51,20 @@ impl SessionStore for MemoryStore {
     ) -> Result<Refreshed, RefreshError> {
         let mut state = self.state.lock();
         let key = (presented.id, presented.tenant.clone());
-        let session = state.sessions.get(&key).ok_or(RefreshError::Gone)?;
-        let session = Session::clone(session);
+        let kept = state.sessions.get(&key).ok_or(RefreshError::Gone)?;
+        let (session, evicted) = (kept.session.clone(), kept.evicted);
         let device = state.device(&presented.tenant, &presented.account, &session.device);
         let device_state = device.map(|device| device.state);
-        match rules::refresh(session, device_state, presented, next, now) {
+        match rules::refresh(session, evicted, device_state, presented, next, now) {
             Decision::Rotate(session) => {
-                state.sessions.insert(key, Box::new(session.clone()));
+                if let Some(kept) = state.sessions.get_mut(&key) {
+                    kept.session = session.clone();
+                }
                 Ok(Refreshed::Rotated(session))
             }
             Decision::Replay(session) => Ok(Refreshed::Replayed(session)),
             Decision::End(why) => {
-                state.sessions.remove(&key);
+                state.remove(&key);
                 Err(why)
             }
             Decision::Refuse(why) => Err(why),
@@ -69,31 +74,66 @@ impl SessionStore for MemoryStore {
     async fn session(
         &self,
         tenant: &TenantId,
+        account: &AccountId,
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
         let state = self.state.lock();
-        let session = state.sessions.get(&(id, tenant.clone()));
-        let alive = session.filter(|session| rules::alive(session.expires_at, now));
-        Ok(alive.map(|session| Session::clone(session)))
+        let kept = state.sessions.get(&(id, tenant.clone()));
+        let theirs = kept.filter(|kept| kept.alive(now) && *kept.account() == *account);
+        Ok(theirs.map(|kept| kept.session.clone()))
+    }
+
+    async fn sessions(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        Ok(self.state.lock().sessions_of(tenant, account, now).cloned().collect())
     }
 
     async fn end(
         &self,
         tenant: &TenantId,
+        account: &AccountId,
         id: SessionId,
         device: &DeviceId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut state = self.state.lock();
         let key = (id, tenant.clone());
-        let theirs = state.sessions.get(&key).is_some_and(|session| {
-            session.device == *device && rules::alive(session.expires_at, now)
+        let theirs = state.sessions.get(&key).is_some_and(|kept| {
+            kept.alive(now) && *kept.account() == *account && kept.session.device == *device
         });
         if theirs {
-            state.sessions.remove(&key);
+            state.remove(&key);
         }
         Ok(theirs)
+    }
+
+    async fn end_all(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let mut state = self.state.lock();
+        let theirs: Vec<_> = state.sessions_of(tenant, account, now).map(|s| s.id).collect();
+        for id in &theirs {
+            state.remove(&(*id, tenant.clone()));
+        }
+        Ok(u32::try_from(theirs.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn page(
+        &self,
+        from: Option<PageStart>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Page, StoreError> {
+        let from = from.map(|from| from.session()).transpose()?;
+        Ok(self.state.lock().page(from, usize::try_from(limit).unwrap_or(usize::MAX), now))
     }
 
     async fn sweep(&self, limit: u32, now: Timestamp) -> Result<u32, StoreError> {
@@ -102,21 +142,5 @@ impl SessionStore for MemoryStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
-    }
-}
-
-impl State {
-    /// Whether the one-time credential, if there is one, may be claimed.
-    fn claim(&self, new: &NewSession, now: Timestamp) -> Result<(), BeginError> {
-        let Some(digest) = &new.claim else { return Ok(()) };
-        let ticket = self.tickets.get(&digest.0);
-        let honoured = ticket.is_some_and(|ticket| rules::honours(ticket, new, now));
-        if honoured { Ok(()) } else { Err(BeginError::ClaimGone) }
-    }
-
-    /// Whether no live session has the key.
-    fn free(&self, key: &SessionKey, now: Timestamp) -> Result<(), BeginError> {
-        let taken = self.sessions.get(key).is_some_and(|old| rules::alive(old.expires_at, now));
-        if taken { Err(BeginError::Conflict) } else { Ok(()) }
     }
 }

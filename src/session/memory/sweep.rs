@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
-use super::{SessionKey, State};
+use super::state::{SessionKey, State};
 use crate::domain::Timestamp;
 use crate::session::rules;
 
@@ -27,10 +27,15 @@ pub(super) fn sweep(state: &mut State, limit: u32, now: Timestamp) -> u32 {
     let limit_entries = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut removed = front(state, limit_entries, now);
     let expired = |at: Timestamp| !rules::alive(at, now);
-    removed +=
-        walk(&mut state.sessions, &mut state.swept.session, limit_entries - removed, |session| {
-            expired(session.expires_at)
-        });
+    let cursor = state.swept.session.take();
+    let (found, next) = walk(&state.sessions, cursor, limit_entries - removed, |kept| {
+        expired(kept.session.expires_at)
+    });
+    state.swept.session = next;
+    removed += found.len();
+    for key in &found {
+        state.remove(key);
+    }
     removed += walk_tickets(state, limit_entries - removed, now);
     u32::try_from(removed).unwrap_or(limit)
 }
@@ -59,28 +64,31 @@ fn walk_tickets(state: &mut State, limit: usize, now: Timestamp) -> usize {
 pub(super) fn front(state: &mut State, limit: usize, now: Timestamp) -> usize {
     let mut removed = 0;
     while removed < limit {
-        match state.sessions.first_entry() {
-            Some(first) if !rules::alive(first.key().0.ends_at, now) => first.remove(),
+        match state.sessions.first_key_value() {
+            Some((first, _)) if !rules::alive(first.0.ends_at, now) => {
+                let first = first.clone();
+                state.remove(&first);
+            }
             _ => break,
-        };
+        }
         removed += 1;
     }
     removed
 }
 
-/// Removes at most `limit` expired entries behind the cursor; at the end of the map the
+/// Finds at most `limit` expired entries behind the cursor; at the end of the map the
 /// cursor goes back to its beginning.
 fn walk<K: Ord + Clone, V>(
-    map: &mut BTreeMap<K, V>,
-    cursor: &mut Option<K>,
+    map: &BTreeMap<K, V>,
+    cursor: Option<K>,
     limit: usize,
     expired: impl Fn(&V) -> bool,
-) -> usize {
+) -> (Vec<K>, Option<K>) {
     if limit == 0 {
-        return 0;
+        return (Vec::new(), cursor);
     }
     let mut found = Vec::new();
-    let mut ahead = map.range((cursor.take().map_or(Unbounded, Excluded), Unbounded));
+    let mut ahead = map.range((cursor.map_or(Unbounded, Excluded), Unbounded));
     let mut last = None;
     for (key, value) in ahead.by_ref().take(limit.saturating_mul(LOOK_AT)) {
         last = Some(key);
@@ -91,9 +99,6 @@ fn walk<K: Ord + Clone, V>(
             break;
         }
     }
-    *cursor = last.filter(|_| ahead.next().is_some()).cloned();
-    for key in &found {
-        map.remove(key);
-    }
-    found.len()
+    let next = last.filter(|_| ahead.next().is_some()).cloned();
+    (found, next)
 }

@@ -5,7 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{SqliteStore, row};
 use crate::domain::{AccountId, DeviceId, TenantId};
-use crate::session::{Device, DeviceState, DeviceStore, StoreError, rules};
+use crate::session::{
+    Device, DeviceChange, DeviceLimits, DeviceState, DeviceStore, StoreError, rules,
+};
 
 #[async_trait]
 impl DeviceStore for SqliteStore {
@@ -16,19 +18,19 @@ impl DeviceStore for SqliteStore {
     ) -> Result<Vec<Device>, StoreError> {
         self.readers.read(|db| {
             let mut list = db.prepare_cached(
-                "SELECT id, account, class, information, state, registered_at FROM devices
+                "SELECT id, account, class, information, state, registered_at, name FROM devices
                  WHERE tenant = ?1 AND account = ?2 ORDER BY id",
             )?;
             list.query_map((tenant.as_str(), account.as_str()), read)?.collect()
         })
     }
 
-    async fn set_device_state(
+    async fn change_device(
         &self,
         tenant: &TenantId,
         account: &AccountId,
         device: &DeviceId,
-        state: DeviceState,
+        change: DeviceChange,
     ) -> Result<bool, StoreError> {
         let (tenant, account, device) = (tenant.clone(), account.clone(), device.clone());
         self.writer
@@ -41,32 +43,68 @@ impl DeviceStore for SqliteStore {
                     .query_row(key, |r| row::state(r, 0))
                     .optional()?
                     .flatten();
-                if !old.is_some_and(|old| rules::may_become(old, state)) {
+                if !old.is_some_and(|old| rules::may_change(old, &change)) {
                     return Ok(false);
                 }
-                db.prepare_cached(
-                    "UPDATE devices SET state = ?4 WHERE tenant = ?1 AND account = ?2 AND id = ?3",
-                )?
-                .execute((key.0, key.1, key.2, row::state_number(state)))?;
+                apply(db, key, &change)?;
                 Ok(true)
             })
             .await
     }
 }
 
-/// Whether the account has at least `count` devices that are not deleted.
-pub(super) fn has(
+fn apply(
+    db: &Connection,
+    (tenant, account, device): (&str, &str, &str),
+    change: &DeviceChange,
+) -> rusqlite::Result<()> {
+    match change {
+        DeviceChange::Name(name) => {
+            let mut set = db.prepare_cached(
+                "UPDATE devices SET name = ?4 WHERE tenant = ?1 AND account = ?2 AND id = ?3",
+            )?;
+            set.execute((tenant, account, device, name))?;
+        }
+        DeviceChange::State(state) => {
+            let mut set = db.prepare_cached(
+                "UPDATE devices SET state = ?4 WHERE tenant = ?1 AND account = ?2 AND id = ?3",
+            )?;
+            set.execute((tenant, account, device, row::state_number(*state)))?;
+            if *state == DeviceState::Deleted {
+                let mut end = db.prepare_cached(
+                    "UPDATE sessions SET evicted = 1
+                     WHERE tenant = ?1 AND account = ?2 AND device = ?3 AND evicted = 0",
+                )?;
+                end.execute((tenant, account, device))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the account has as many devices, not deleted, as it may have with this one's class.
+pub(super) fn full(
     db: &Connection,
     tenant: &TenantId,
-    account: &AccountId,
-    count: u32,
+    device: &Device,
+    limits: DeviceLimits,
 ) -> rusqlite::Result<bool> {
+    let (tenant, account) = (tenant.as_str(), device.account.as_str());
+    if let Some(limit) = limits.all {
+        let mut kept = db.prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM devices
+             WHERE tenant = ?1 AND account = ?2 AND state <> 2 LIMIT ?3)",
+        )?;
+        if kept.query_row((tenant, account, limit), |r| r.get::<_, u32>(0))? >= limit {
+            return Ok(true);
+        }
+    }
+    let Some(limit) = limits.of_class else { return Ok(false) };
     let mut kept = db.prepare_cached(
         "SELECT count(*) FROM (SELECT 1 FROM devices
-         WHERE tenant = ?1 AND account = ?2 AND state <> 2 LIMIT ?3)",
+         WHERE tenant = ?1 AND account = ?2 AND state <> 2 AND class IS ?4 LIMIT ?3)",
     )?;
-    let found: u32 = kept.query_row((tenant.as_str(), account.as_str(), count), |r| r.get(0))?;
-    Ok(found >= count)
+    Ok(kept.query_row((tenant, account, limit, &device.class), |r| r.get::<_, u32>(0))? >= limit)
 }
 
 /// Inserts the device; `false` when its id is taken.
@@ -76,8 +114,9 @@ pub(super) fn insert(
     device: &Device,
 ) -> rusqlite::Result<bool> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO devices (tenant, account, id, class, information, state, registered_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        "INSERT INTO devices
+             (tenant, account, id, class, information, state, registered_at, name)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
     )?;
     let inserted = insert.execute((
         tenant.as_str(),
@@ -87,6 +126,7 @@ pub(super) fn insert(
         &device.information,
         row::state_number(device.state),
         device.registered_at.secs(),
+        &device.name,
     ))?;
     Ok(inserted == 1)
 }
@@ -106,5 +146,6 @@ fn read(r: &Row<'_>) -> rusqlite::Result<Device> {
         information: r.get(3)?,
         state: row::state(r, 4)?.ok_or(rusqlite::Error::IntegralValueOutOfRange(4, -1))?,
         registered_at: row::time(r, 5)?,
+        name: r.get(6)?,
     })
 }

@@ -7,7 +7,9 @@ mod begin;
 mod checkpoint;
 mod devices;
 mod keys;
+mod page;
 mod readers;
+mod recent;
 mod refresh;
 mod row;
 mod schema;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::settings::SqliteSettings;
+use super::settings::{Schema, SqliteSettings};
 use super::{Store, StoreError};
 use readers::Readers;
 use writer::Writer;
@@ -34,6 +36,7 @@ pub(super) struct SqliteStore {
     // checkpoint finds nobody in its way.
     readers: Arc<Readers>,
     writer: Writer,
+    recent: Arc<recent::Recent>,
     swept: Mutex<sweep::Cursor>,
 }
 
@@ -52,7 +55,35 @@ impl SqliteStore {
         let copying = schema::open_checkpointer(path).map_err(|e| fail(e.to_string()))?;
         let writer = Writer::start(writing, copying, settings.queue, settings.max_batch)
             .map_err(|e| fail(e.0))?;
-        Ok(Self { path: path.clone(), readers: Arc::new(readers), writer, swept: Mutex::default() })
+        Ok(Self {
+            path: path.clone(),
+            readers: Arc::new(readers),
+            writer,
+            recent: Arc::default(),
+            swept: Mutex::default(),
+        })
+    }
+
+    /// How far the file's schema is; nothing is created.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the file and the reason.
+    pub(super) fn schema(settings: &SqliteSettings) -> Result<Schema, StoreError> {
+        let path = &settings.path;
+        let found = schema::version(path)
+            .map_err(|e| StoreError(format!("cannot open {}: {e}", path.display())))?;
+        Ok(Schema { found, known: schema::known() })
+    }
+
+    /// Brings the file's schema up to date, creating the file if it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the file and the reason.
+    pub(super) fn migrate(settings: &SqliteSettings) -> Result<(), StoreError> {
+        let path = &settings.path;
+        let migrated = schema::create_file(path)
+            .and_then(|()| schema::open_writer(path, settings.cache_size).map(drop));
+        migrated.map_err(|e| StoreError(format!("cannot open {}: {e}", path.display())))
     }
 }
 

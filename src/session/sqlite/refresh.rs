@@ -16,10 +16,10 @@ pub(super) fn refresh(
     next: NextPair,
     now: Timestamp,
 ) -> rusqlite::Result<Result<Refreshed, RefreshError>> {
-    let Some((session, device)) = find(db, presented)? else {
+    let Some((session, evicted, device)) = find(db, presented)? else {
         return Ok(Err(RefreshError::Gone));
     };
-    Ok(match rules::refresh(session, device, presented, next, now) {
+    Ok(match rules::refresh(session, evicted, device, presented, next, now) {
         Decision::Rotate(session) => {
             update(db, &session)?;
             Ok(Refreshed::Rotated(session))
@@ -36,10 +36,11 @@ pub(super) fn refresh(
 fn find(
     db: &Connection,
     presented: &PresentedRefresh,
-) -> rusqlite::Result<Option<(Session, Option<DeviceState>)>> {
+) -> rusqlite::Result<Option<(Session, bool, Option<DeviceState>)>> {
     let mut find = db.prepare_cached(
         "SELECT s.ends_at, s.number, s.tenant, s.service, s.device, s.device_class,
-                s.generation, s.issued_at, s.expires_at, s.facts,
+                s.generation, s.issued_at, s.expires_at, s.facts, s.upstream, s.begun_at,
+                s.evicted,
                 (SELECT d.state FROM devices d
                  WHERE d.tenant = s.tenant AND d.account = ?4 AND d.id = s.device)
          FROM sessions s WHERE s.ends_at = ?1 AND s.number = ?2 AND s.tenant = ?3",
@@ -51,13 +52,13 @@ fn find(
             presented.tenant.as_str(),
             presented.account.as_str(),
         ),
-        |r| Ok((sessions::read(r)?, row::state(r, 10)?)),
+        |r| Ok((sessions::read(r)?, r.get(12)?, row::state(r, 13)?)),
     )
     .optional()
 }
 
 fn update(db: &Connection, session: &Session) -> rusqlite::Result<()> {
-    let facts = row::facts_text(&session.facts)?;
+    let facts = row::json_text(&session.facts)?;
     let mut update = db.prepare_cached(
         "UPDATE sessions SET generation = ?4, issued_at = ?5, expires_at = ?6, facts = ?7
          WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3",

@@ -1,11 +1,13 @@
 //! How values stand in columns, both ways, and what a database error means to a caller.
 //! A stored value that cannot be read is an error of its own row, never a default.
 
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Error, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::domain::Timestamp;
-use crate::session::{DeviceState, Facts, StoreError};
+use crate::session::{DeviceState, SessionId, StoreError};
 
 /// A column that holds an identifier.
 pub(super) fn id<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
@@ -20,19 +22,36 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> 
     row.get(column).map(Timestamp::from_secs)
 }
 
-/// A column that holds a session's facts.
-pub(super) fn facts(row: &Row<'_>, column: usize) -> rusqlite::Result<Facts> {
+/// A column that holds a JSON document.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     serde_json::from_str(text).map_err(|e| {
         // The parser's own message may quote the text.
-        let place = format!("stored facts do not parse at column {}", e.column());
+        let place = format!("stored document does not parse at column {}", e.column());
         unreadable(column, Type::Text, std::io::Error::other(place))
     })
 }
 
-/// Facts as they are stored: compact JSON.
-pub(super) fn facts_text(facts: &Facts) -> rusqlite::Result<String> {
-    serde_json::to_string(facts).map_err(|e| Error::ToSqlConversionFailure(Box::new(e)))
+/// The same, or null.
+pub(super) fn maybe_json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => json(row, column).map(Some),
+    }
+}
+
+/// A document as it is stored: compact JSON.
+pub(super) fn json_text<T: Serialize>(document: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(document).map_err(|e| Error::ToSqlConversionFailure(Box::new(e)))
+}
+
+/// Columns that hold a session's id: its end and its number.
+pub(super) fn session_id(row: &Row<'_>, column: usize) -> rusqlite::Result<SessionId> {
+    let number = row.get::<_, i64>(column + 1)?.cast_unsigned();
+    Ok(SessionId { ends_at: time(row, column)?, number })
 }
 
 /// A column that holds a device's state; `None` when it is null.

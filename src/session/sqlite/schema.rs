@@ -1,6 +1,6 @@
 //! The database file: how it is created, opened and brought up to date. Tables are
-//! clustered on their primary keys (`WITHOUT ROWID`) and have no other index, so that a
-//! write touches one page a table.
+//! clustered on their primary keys (`WITHOUT ROWID`), so that a write touches one page a
+//! table; the one further index finds an account's sessions.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -27,7 +27,8 @@ const KEPT_LOG: u32 = 96 * 1024 * 1024;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// One step each; `user_version` counts those a file has been through.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     -- Ordered by end: sessions begin at one end of the tree and expire at the other.
     -- expires_at is never after ends_at.
     CREATE TABLE sessions (
@@ -70,7 +71,20 @@ const MIGRATIONS: &[&str] = &["
         version INTEGER NOT NULL,
         bytes BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    ALTER TABLE sessions ADD COLUMN account TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN upstream BLOB;
+    ALTER TABLE sessions ADD COLUMN begun_at INTEGER NOT NULL DEFAULT 0;
+    -- Evicted, or its device is deleted: kept for what its client is to be told.
+    ALTER TABLE sessions ADD COLUMN evicted INTEGER NOT NULL DEFAULT 0;
+    UPDATE sessions SET account = facts ->> '$.a.id', begun_at = facts ->> '$.t';
+    -- No refresh changes it.
+    CREATE INDEX sessions_of_account ON sessions (tenant, account);
+    ALTER TABLE devices ADD COLUMN name TEXT;
+    ALTER TABLE tickets ADD COLUMN sign_on TEXT;
+",
+];
 
 /// Creates the file, readable and writable by its owner only, if it is missing. SQLite
 /// gives its companion files (`-wal`, `-shm`) the same mode.
@@ -94,6 +108,22 @@ pub(super) fn open_writer(path: &Path, cache_size: u64) -> Result<Connection, St
     set_up(&db).map_err(|e| e.to_string())?;
     migrate(&mut db).map_err(|e| format!("schema: {e}"))?;
     Ok(db)
+}
+
+/// How many steps there are.
+pub(super) fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// How many steps the file has been through; 0 when it does not exist or is empty.
+pub(super) fn version(path: &Path) -> Result<u32, String> {
+    if !path.exists() {
+        return Ok(0);
+    }
+    let db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, 64 * 1024, BUSY)
+        .map_err(|e| e.to_string())?;
+    refuse_foreign(&db)?;
+    db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|e| e.to_string())
 }
 
 /// Opens a connection that only copies the log back; it caches next to nothing.
@@ -130,7 +160,7 @@ fn refuse_foreign(db: &Connection) -> Result<(), String> {
             db.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))?;
         Ok((version, read("application_id")?, tables))
     });
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = i64::from(known());
     match found.map_err(|e| e.to_string())? {
         (0, 0, 0) => Ok(()),
         (_, id, _) if id != i64::from(APPLICATION_ID) => {
@@ -157,16 +187,13 @@ fn set_up(db: &Connection) -> rusqlite::Result<()> {
 
 fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
     let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let version: usize = tx
-        .pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))?
-        .try_into()
-        .unwrap_or(usize::MAX);
-    if version < MIGRATIONS.len() {
-        for step in &MIGRATIONS[version..] {
+    let version: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version < known() {
+        for step in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(usize::MAX)) {
             tx.execute_batch(step)?;
         }
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-        tx.pragma_update(None, "user_version", MIGRATIONS.len().to_string())?;
+        tx.pragma_update(None, "user_version", known())?;
     }
     tx.commit()
 }

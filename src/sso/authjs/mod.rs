@@ -60,8 +60,6 @@ impl AuthJs {
         let claims: Value = serde_json::from_slice(&claims)
             .map_err(|_| ValidateError::Malformed("its claims are not json"))?;
         let end = self.rules.check(None, &claims, now)?;
-        let mut who = self.mapping.apply(&claims).map_err(ValidateError::Rejected)?;
-        who.expires_at = Some(end);
-        Ok(who)
+        self.mapping.apply(&claims, Some(end), now)
     }
 }

@@ -15,8 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::format::Opener;
-use super::fields::Fields;
-use super::mapping::Mapping;
+use super::mapping::{EXPIRED, Fields, Mapping};
 use super::timed_text::MAX_LEN;
 use super::{SsoValidator, ValidateCx, ValidateError, credential, hmac_keys, iso_time};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
@@ -124,11 +123,10 @@ impl Django {
         // Like Django, takes a timestamp of the future: only the age has a limit.
         let end = end(&opened.session, opened.signed_at, self.age);
         if end <= now {
-            return Err(ValidateError::Rejected("it has expired"));
+            return Err(EXPIRED);
         }
         self.check_log_in(&opened.session)?;
-        let who = self.mapping.apply(&opened.session).map_err(ValidateError::Rejected)?;
-        Ok(Verified { expires_at: Some(end), ..who })
+        self.mapping.apply(&opened.session, Some(end), now)
     }
 
     /// As `django.contrib.auth.get_user` does: a log-in counts while its backend does, and with

@@ -15,8 +15,7 @@ use serde::Deserialize;
 
 use self::format::Opener;
 pub(super) use self::format::key as signer_key;
-use super::fields::Fields;
-use super::mapping::Mapping;
+use super::mapping::{EXPIRED, Fields, Mapping};
 use super::timed_text::MAX_LEN;
 use super::{SsoValidator, ValidateCx, ValidateError, credential, hmac_keys};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
@@ -110,10 +109,9 @@ impl Flask {
         }
         let end = opened.signed_at.plus(self.lifetime);
         if end <= now {
-            return Err(ValidateError::Rejected("it has expired"));
+            return Err(EXPIRED);
         }
-        let who = self.mapping.apply(&opened.session).map_err(ValidateError::Rejected)?;
-        Ok(Verified { expires_at: Some(end), ..who })
+        self.mapping.apply(&opened.session, Some(end), now)
     }
 }
 

@@ -8,7 +8,7 @@ mod settings;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ use self::placing::Placing;
 pub(super) use self::settings::Settings;
 use super::asks::{Asks, Told};
 use super::fetch::{Answer, Failure, Reached, Upstream};
-use super::mapping::{Mapping, Place};
+use super::mapping::Mapping;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
 use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
 
@@ -28,12 +28,9 @@ struct Http {
     upstream: Upstream,
     method: Method,
     placing: Placing,
-    headers: HeaderMap,
     success: BTreeSet<u16>,
     reject: BTreeSet<u16>,
     mapping: Mapping,
-    expires_at: Option<Place>,
-    active: Option<Place>,
     empty_is_rejected: bool,
 }
 
@@ -95,9 +92,7 @@ impl Http {
         let (url, header) = self.placing.place(text)?;
         let mut request = self
             .upstream
-            .client()
             .request(self.method.clone(), url)
-            .headers(self.headers.clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         if self.method == Method::POST {
             // RFC 9110 section 8.6: a POST without content says so.
@@ -130,25 +125,7 @@ impl Http {
         if is_empty && self.empty_is_rejected {
             return Err(ValidateError::Rejected("there is no session"));
         }
-        if let Some(place) = &self.active {
-            match place.find(document) {
-                Some(Value::Bool(true)) => {}
-                Some(Value::Bool(false)) => {
-                    return Err(ValidateError::Rejected("session is not active"));
-                }
-                _ => return Err(upstream("answer does not say whether the session is active")),
-            }
-        }
-        let mut who = self.mapping.apply(document).map_err(upstream)?;
-        if let Some(value) = self.expires_at.as_ref().and_then(|place| place.find(document)) {
-            let secs = value.as_i64().filter(|&secs| secs >= 0);
-            let end = Timestamp::from_secs(secs.ok_or(upstream("session's end is no time"))?);
-            if end <= now {
-                return Err(ValidateError::Rejected("session has ended"));
-            }
-            who.expires_at = Some(end);
-        }
-        Ok(who)
+        self.mapping.apply(document, None, now)
     }
 
     /// A status that is neither a success nor a rejection says nothing of the credential.

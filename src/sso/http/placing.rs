@@ -1,13 +1,12 @@
 //! Where the credential goes in a request to the session endpoint. Refuses a credential
 //! whose alphabet could change anything else of the request.
 
-use std::fmt::Write;
-
 use reqwest::Url;
 use reqwest::header::{COOKIE, HeaderName, HeaderValue};
 
 use super::super::ValidateError;
 use super::super::endpoint::parse_url;
+use super::super::fetch::{percent_encoded, sensitive};
 
 /// What the URL's template holds where the credential goes.
 pub(super) const SLOT: &str = "{credential}";
@@ -83,39 +82,4 @@ pub(super) fn check_template(template: &str, allow_plain_http: bool) -> Result<(
         return Err(format!("{SLOT} must be one whole path segment or in the query, once"));
     }
     Ok(())
-}
-
-/// A header's name, unless it frames or routes the message.
-///
-/// # Errors
-/// A text for the configuration's problems.
-pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
-    let framing =
-        ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "trailer"];
-    match HeaderName::from_bytes(name.as_bytes()) {
-        Ok(parsed) if !framing.contains(&parsed.as_str()) => Ok(parsed),
-        Ok(_) => Err("is not for the configuration to set".to_owned()),
-        Err(_) => Err("is not a header's name".to_owned()),
-    }
-}
-
-/// RFC 3986 section 2.3: everything but the unreserved characters is encoded.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
-/// A header's value that `Debug` does not show.
-pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

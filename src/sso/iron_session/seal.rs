@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::super::ValidateError;
-use super::super::session_fields::EXPIRED;
+use super::super::mapping::EXPIRED;
 use super::super::unseal::{BLOCK_LEN, CbcKey, KEY_LEN, Plain, base64_array, pbkdf2};
 use crate::domain::secret::constant_time_eq;
 use crate::domain::{SecretString, Timestamp};

@@ -1,11 +1,14 @@
-//! `jwt`: tokens that another system signed. The configuration says which algorithms, keys,
-//! issuer and audience are believed; a token's header only selects among them.
-//! `settings.rs` builds it, `operator.rs` uses the same core for head-end tokens.
+//! `jwt` and `oidc`: tokens that another system signed. The configuration says which
+//! algorithms, keys, issuer and audience are believed; a token's header only selects among
+//! them. `settings.rs` and `oidc.rs` build it, `operator.rs` of `sso` uses the same core for
+//! head-end tokens.
 
 pub(super) mod claims;
+mod discovery;
 mod jwks;
 pub(super) mod jws;
 pub(super) mod keys;
+mod oidc;
 mod public_key;
 mod remote;
 mod settings;
@@ -17,6 +20,7 @@ use async_trait::async_trait;
 use self::claims::ClaimRules;
 use self::jws::UnverifiedJws;
 use self::keys::KeySet;
+pub(super) use self::oidc::Settings as OidcSettings;
 use self::remote::RemoteKeys;
 pub(super) use self::settings::Settings;
 use super::mapping::Mapping;
@@ -26,6 +30,8 @@ use crate::support::Watched;
 
 #[derive(Debug)]
 struct Jwt {
+    /// `jwt` or `oidc`.
+    kind: &'static str,
     keys: Keys,
     rules: ClaimRules,
     mapping: Mapping,
@@ -41,7 +47,7 @@ enum Keys {
 #[async_trait]
 impl SsoValidator for Jwt {
     fn kind(&self) -> &'static str {
-        "jwt"
+        self.kind
     }
 
     fn accepts(&self, kind: CredentialKind) -> bool {
@@ -56,9 +62,7 @@ impl SsoValidator for Jwt {
         let jws = UnverifiedJws::parse(credential::text(credential, jws::MAX_LEN)?)?;
         self.keys.verify(&jws, cx).await?;
         let (claims, end) = jws.checked_claims(&self.rules, cx.now)?;
-        let mut who = self.mapping.apply(&claims).map_err(ValidateError::Rejected)?;
-        who.expires_at = Some(end);
-        Ok(who)
+        self.mapping.apply(&claims, Some(end), cx.now)
     }
 
     async fn check(&self) -> Result<(), ValidateError> {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::opener::{Cipher, Opener, is_session_id};
-use super::session_fields::Fields;
+use super::mapping::{Mapping, NamedFields};
 use super::unseal;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
 use crate::domain::setting::{Problems, SecretSource, join};
@@ -35,7 +35,7 @@ pub(super) struct Settings {
     /// The cookie's name, which its content is bound to.
     cookie: String,
     /// `expires_at` among them: Laravel puts no end into a cookie, so the content must.
-    fields: Fields,
+    fields: NamedFields,
 }
 
 impl Settings {
@@ -51,18 +51,19 @@ impl Settings {
         if self.cookie.is_empty() {
             problems.push(join(path, "cookie"), "must not be empty");
         }
-        if !self.fields.bounds_the_session() {
+        let mapping = self.fields.mapping().that_must_end();
+        if !mapping.says_its_end() {
             let at = join(&join(path, "fields"), "expires_at");
             problems.push(at, "is missing: laravel's cookies do not end by themselves");
         }
-        let validator = Laravel { opener: opener?, fields: self.fields };
+        let validator = Laravel { opener: opener?, mapping };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }
 }
 
 struct Laravel {
     opener: Opener,
-    fields: Fields,
+    mapping: Mapping,
 }
 
 impl fmt::Debug for Laravel {
@@ -98,7 +99,7 @@ impl Laravel {
         }
         let content: Value = serde_json::from_str(&content)
             .map_err(|_| ValidateError::Malformed("its content is not json"))?;
-        self.fields.read(&content, None, now)
+        self.mapping.apply(&content, None, now)
     }
 }
 

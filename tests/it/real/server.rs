@@ -37,8 +37,9 @@ impl Folder {
     pub(crate) fn new(user: &'static str) -> Self {
         static SWEPT: Once = Once::new();
         SWEPT.call_once(sweep);
-        let folder =
-            Self { path: tempfile::Builder::new().prefix("cambio-real-").tempdir().unwrap(), user };
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let path = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
+        let folder = Self { path, user };
         folder.hand_over(folder.path());
         folder
     }

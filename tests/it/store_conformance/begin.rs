@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cambio::session::{BeginError, DeviceRequest, DeviceState, NewSession, Ticket};
+use cambio::session::{BeginError, NewSession, Ticket};
 
 use super::*;
 
@@ -14,6 +14,7 @@ on_every_backend![
     a_ticket_of_another_tenant_service_or_account_is_gone,
     a_failed_begin_keeps_the_ticket,
     the_device_limit_holds_when_it_is_raced,
+    the_limit_of_a_class_counts_its_own_devices,
     disabled_devices_count_and_deleted_ones_do_not,
     an_existing_device_lends_its_class,
     an_unknown_deleted_or_foreign_device_is_refused,
@@ -27,7 +28,7 @@ on_every_backend![
 ];
 
 async fn a_begun_session_reads_back_as_it_was_answered(b: &Backend) {
-    let session = b.store.begin(sign_on(7, "d"), at(1)).await.unwrap();
+    let session = b.store.begin(sign_on(7, "d"), at(1)).await.unwrap().session;
     assert_eq!((session.generation, session.issued_at), (1, at(1)));
     assert_eq!((session.id, session.expires_at), (id(7), at(IDLE)));
     assert_eq!(session.device_class.as_deref(), Some("TV"));
@@ -82,7 +83,10 @@ async fn a_failed_begin_keeps_the_ticket(b: &Backend) {
     let begun = b.store.begin(refused.clone(), at(0)).await;
     assert_eq!(begun, Err(BeginError::DeviceLimit));
     assert_eq!(b.device_names().await, ["first"]);
-    assert_eq!(b.store.session(&tenant("nagra"), id(2), at(0)).await.unwrap(), None);
+    assert_eq!(
+        b.store.session(&tenant("nagra"), &account("1663"), id(2), at(0)).await.unwrap(),
+        None
+    );
     assert!(b.store.begin(limited(refused, 2), at(0)).await.is_ok());
 }
 
@@ -95,6 +99,29 @@ async fn the_device_limit_holds_when_it_is_raced(b: &Backend) {
     assert_eq!(answers.iter().filter(|a| a.is_ok()).count(), 3);
     assert_eq!(answers.iter().filter(|a| **a == Err(BeginError::DeviceLimit)).count(), 61);
     assert_eq!(b.device_names().await.len(), 3);
+}
+
+async fn the_limit_of_a_class_counts_its_own_devices(b: &Backend) {
+    let of_class = |n: u64, class: Option<&str>, limits| {
+        let mut new = sign_on(n, &format!("d{n}"));
+        if let DeviceRequest::Register { device, limits: kept } = &mut new.device {
+            device.class = class.map(str::to_owned);
+            *kept = limits;
+        }
+        b.store.begin(new, at(0))
+    };
+    let one = DeviceLimits { all: Some(4), of_class: Some(1) };
+    assert!(of_class(1, Some("TV"), one).await.is_ok());
+    assert!(of_class(2, Some("PHONE"), one).await.is_ok());
+    assert!(of_class(3, None, one).await.is_ok());
+    for class in [Some("TV"), Some("PHONE"), None] {
+        assert_eq!(of_class(4, class, one).await, Err(BeginError::DeviceLimit));
+    }
+    let two = DeviceLimits { of_class: Some(2), ..one };
+    assert!(of_class(4, Some("TV"), two).await.is_ok());
+    assert_eq!(of_class(5, Some("STB"), two).await, Err(BeginError::DeviceLimit));
+    b.set_device("d1", DeviceState::Deleted).await;
+    assert!(of_class(5, Some("TV"), two).await.is_ok());
 }
 
 async fn disabled_devices_count_and_deleted_ones_do_not(b: &Backend) {
@@ -110,7 +137,7 @@ async fn disabled_devices_count_and_deleted_ones_do_not(b: &Backend) {
 
 async fn an_existing_device_lends_its_class(b: &Backend) {
     b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
-    let session = b.store.begin(sign_on_again(2, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on_again(2, "a"), at(0)).await.unwrap().session;
     assert_eq!(session.device_class.as_deref(), Some("TV"));
     assert_eq!(b.device_names().await, ["a"]);
 }
@@ -145,7 +172,7 @@ async fn the_errors_come_in_order(b: &Backend) {
 }
 
 async fn a_taken_session_number_changes_nothing(b: &Backend) {
-    let first = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let first = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     b.store.put_ticket(digest(1), ticket()).await.unwrap();
     let begun = b.store.begin(claiming(sign_on(1, "b"), digest(1)), at(5)).await;
     assert_eq!(begun, Err(BeginError::Conflict));
@@ -164,35 +191,43 @@ async fn a_taken_device_id_changes_nothing(b: &Backend) {
     assert_eq!(b.store.begin(new, at(0)).await, Err(BeginError::Conflict));
     let kept = b.store.devices(&tenant("nagra"), &account("1663")).await.unwrap();
     assert_eq!(kept, [device("a")]);
-    assert_eq!(b.store.session(&tenant("nagra"), id(2), at(0)).await.unwrap(), None);
+    assert_eq!(
+        b.store.session(&tenant("nagra"), &account("1663"), id(2), at(0)).await.unwrap(),
+        None
+    );
     assert!(b.store.peek_ticket(digest(1), at(0)).await.unwrap().is_some());
 }
 
 async fn an_expired_session_gives_its_number_back(b: &Backend) {
     b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
     let new = NewSession { expires_at: at(2 * IDLE), ..sign_on(1, "b") };
-    let session = b.store.begin(new, at(IDLE)).await.unwrap();
+    let session = b.store.begin(new, at(IDLE)).await.unwrap().session;
     assert_eq!(b.find(&session, IDLE).await, Some(session));
 }
 
 async fn a_session_never_outlives_its_absolute_end(b: &Backend) {
     let new = NewSession { expires_at: at(2 * END), ..sign_on(1, "a") };
-    let session = b.store.begin(new, at(0)).await.unwrap();
+    let session = b.store.begin(new, at(0)).await.unwrap().session;
     assert_eq!(session.expires_at, at(END));
     assert!(b.find(&session, END - 1).await.is_some());
     assert_eq!(b.find(&session, END).await, None);
 }
 
 async fn tenants_do_not_see_each_other(b: &Backend) {
-    let ours = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let ours = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let other = tenant("other");
-    assert_eq!(b.store.session(&other, id(1), at(0)).await.unwrap(), None);
+    assert_eq!(b.store.session(&other, &account("1663"), id(1), at(0)).await.unwrap(), None);
     assert_eq!(b.store.devices(&other, &account("1663")).await.unwrap(), []);
     let borrowed = NewSession { tenant: other.clone(), ..sign_on_again(2, "a") };
     assert_eq!(b.store.begin(borrowed, at(0)).await, Err(BeginError::DeviceUnknown));
     // The same number, device id and account of another tenant are no conflict.
     let same = NewSession { tenant: other, ..limited(sign_on(1, "a"), 1) };
-    let theirs = b.store.begin(same, at(0)).await.unwrap();
-    assert!(b.store.end(&theirs.tenant, theirs.id, &theirs.device, at(0)).await.unwrap());
+    let theirs = b.store.begin(same, at(0)).await.unwrap().session;
+    assert!(
+        b.store
+            .end(&theirs.tenant, &account("1663"), theirs.id, &theirs.device, at(0))
+            .await
+            .unwrap()
+    );
     assert_eq!(b.find(&ours, 0).await, Some(ours));
 }

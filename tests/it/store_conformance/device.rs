@@ -1,5 +1,7 @@
 //! Devices of an account.
 
+use cambio::session::RefreshError;
+
 use super::*;
 
 on_every_backend![
@@ -7,7 +9,48 @@ on_every_backend![
     only_the_accounts_own_devices_change,
     a_deleted_device_stays_deleted,
     accounts_whose_names_begin_alike_are_apart,
+    a_device_is_renamed_until_it_is_deleted,
+    deleting_a_device_ends_its_sessions,
+    a_disabled_devices_sessions_stay,
 ];
+
+async fn a_device_is_renamed_until_it_is_deleted(b: &Backend) {
+    b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    b.store.begin(sign_on(2, "b"), at(0)).await.unwrap();
+    let name = |name: Option<&str>| DeviceChange::Name(name.map(str::to_owned));
+    assert!(b.change_device("a", name(Some("zoë's tv"))).await);
+    let devices = || async { b.store.devices(&tenant("nagra"), &account("1663")).await.unwrap() };
+    let renamed = Device { name: Some("zoë's tv".to_owned()), ..device("a") };
+    assert_eq!(devices().await, [renamed, device("b")]);
+    assert!(b.change_device("a", name(None)).await);
+    assert_eq!(devices().await, [device("a"), device("b")]);
+    assert!(!b.change_device("c", name(None)).await);
+    assert!(b.set_device("a", DeviceState::Deleted).await);
+    assert!(!b.change_device("a", name(Some("again"))).await);
+}
+
+async fn deleting_a_device_ends_its_sessions(b: &Backend) {
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    let again = b.store.begin(sign_on_again(2, "a"), at(0)).await.unwrap().session;
+    let other = b.store.begin(sign_on(3, "b"), at(0)).await.unwrap().session;
+    assert!(b.set_device("a", DeviceState::Deleted).await);
+    for ended in [session, again] {
+        assert_eq!(b.find(&ended, 1).await, None);
+        let told = b.other.refresh(&token(&ended, 1), next(1), at(1)).await;
+        assert_eq!(told, Err(RefreshError::DeviceDeleted));
+    }
+    assert_eq!(b.find(&other, 1).await.as_ref(), Some(&other));
+    let left = b.store.sessions(&tenant("nagra"), &account("1663"), at(1)).await;
+    assert_eq!(left, Ok(vec![other]));
+}
+
+async fn a_disabled_devices_sessions_stay(b: &Backend) {
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    assert!(b.set_device("a", DeviceState::Disabled).await);
+    assert_eq!(b.find(&session, 1).await, Some(session.clone()));
+    assert!(b.set_device("a", DeviceState::Active).await);
+    assert!(b.store.refresh(&token(&session, 1), next(1), at(1)).await.is_ok());
+}
 
 async fn devices_are_listed_in_order_with_the_deleted_ones(b: &Backend) {
     for (number, name) in [(1, "b"), (2, "c"), (3, "a")] {
@@ -23,8 +66,8 @@ async fn devices_are_listed_in_order_with_the_deleted_ones(b: &Backend) {
 async fn only_the_accounts_own_devices_change(b: &Backend) {
     b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
     let set = |tenant, account, device: &'static str| async move {
-        let disabled = DeviceState::Disabled;
-        b.store.set_device_state(&tenant, &account, &device_id(device), disabled).await.unwrap()
+        let disabled = DeviceChange::State(DeviceState::Disabled);
+        b.store.change_device(&tenant, &account, &device_id(device), disabled).await.unwrap()
     };
     assert!(!set(tenant("nagra"), account("1663"), "b").await);
     assert!(!set(tenant("nagra"), account("1664"), "a").await);
@@ -47,9 +90,9 @@ async fn accounts_whose_names_begin_alike_are_apart(b: &Backend) {
     for (number, name) in [(1, "1663"), (2, "166"), (3, "16630")] {
         let mut new = sign_on(number, "a");
         new.facts = facts(name);
-        if let DeviceRequest::Register { device, limit } = &mut new.device {
+        if let DeviceRequest::Register { device, limits } = &mut new.device {
             device.account = account(name);
-            *limit = Some(1);
+            limits.all = Some(1);
         }
         b.store.begin(new, at(0)).await.unwrap();
     }

@@ -5,13 +5,13 @@ use serde_json::json;
 
 use super::*;
 
-fn of_capacity(capacity: u32) -> Arc<dyn Store> {
-    open(json!({"kind": "memory", "capacity": capacity})).unwrap()
+async fn of_capacity(capacity: u32) -> Arc<dyn Store> {
+    open(json!({"kind": "memory", "capacity": capacity})).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_full_store_refuses_and_changes_nothing() {
-    let store = of_capacity(1);
+    let store = of_capacity(1).await;
     store.put_ticket(digest(1), ticket()).await.unwrap();
     assert!(store.put_ticket(digest(2), ticket()).await.is_err());
     store.begin(sign_on(1, "a"), at(0)).await.unwrap();
@@ -23,7 +23,7 @@ async fn a_full_store_refuses_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_full_store_makes_room_of_what_has_ended() {
-    let store = of_capacity(1);
+    let store = of_capacity(1).await;
     store.begin(sign_on(1, "a"), at(0)).await.unwrap();
     let mut later = sign_on_again(2, "a");
     later.id.ends_at = at(2 * END);

@@ -4,23 +4,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-/// Makes a test of each clause for each backend.
+/// Makes a test of each clause for each backend. Backends that need a server stand in a module
+/// `real`.
 macro_rules! on_every_backend {
     ($($clause:ident),* $(,)?) => {
-        mod memory {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $clause() {
-                    super::$clause(&crate::store_conformance::Backend::memory()).await;
-                }
-            )*
+        on_backend!(memory: $($clause),*);
+        on_backend!(sqlite: $($clause),*);
+        mod real {
+            use super::*;
+            on_backend!(postgres: $($clause),*);
         }
+    };
+}
 
-        mod sqlite {
+/// Makes a test of each clause for one backend, which is a constructor of [`Backend`].
+macro_rules! on_backend {
+    ($backend:ident: $($clause:ident),*) => {
+        mod $backend {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $clause() {
-                    super::$clause(&crate::store_conformance::Backend::sqlite()).await;
+                    let backend = crate::store_conformance::Backend::$backend().await;
+                    super::$clause(&backend).await;
                 }
             )*
         }
@@ -31,8 +36,11 @@ mod begin;
 mod calls;
 mod device;
 mod key;
+mod limit;
 mod memory;
 mod model;
+mod page;
+mod real;
 mod refresh;
 mod session;
 mod sqlite;
@@ -48,33 +56,36 @@ use cambio::domain::identity::OneTimeClaim;
 use cambio::domain::setting::Problems;
 use cambio::domain::{AccountId, DeviceId, ServiceName, TenantId, Timestamp};
 use cambio::session::{
-    Device, DeviceRequest, DeviceState, Facts, NewSession, NextPair, PresentedRefresh, Session,
-    SessionId, Store, StoreError, Ticket, settings,
+    Device, DeviceChange, DeviceLimits, DeviceRequest, DeviceState, Facts, NewSession, NextPair,
+    PresentedRefresh, Session, SessionId, Store, StoreError, Ticket, settings,
 };
 
 /// A fresh store of some kind.
 struct Backend {
     store: Arc<dyn Store>,
-    _dir: Option<tempfile::TempDir>,
+    /// Another node's view of the same data; the same where a backend is for one node.
+    other: Arc<dyn Store>,
+    /// What must live as long as the store.
+    _holds: Box<dyn Send + Sync>,
 }
 
 impl Backend {
-    fn memory() -> Self {
-        let store = open(serde_json::json!({"kind": "memory"})).unwrap();
-        Self { store, _dir: None }
+    async fn memory() -> Self {
+        let store = open(serde_json::json!({"kind": "memory"})).await.unwrap();
+        Self { other: Arc::clone(&store), store, _holds: Box::new(()) }
     }
 
-    fn sqlite() -> Self {
+    async fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("store.db");
-        let store = open(serde_json::json!({"kind": "sqlite", "path": path})).unwrap();
-        Self { store, _dir: Some(dir) }
+        let store = open(serde_json::json!({"kind": "sqlite", "path": path})).await.unwrap();
+        Self { other: Arc::clone(&store), store, _holds: Box::new(dir) }
     }
 }
 
-fn open(value: serde_json::Value) -> Result<Arc<dyn Store>, StoreError> {
+async fn open(value: serde_json::Value) -> Result<Arc<dyn Store>, StoreError> {
     let mut problems = Problems::default();
-    settings::parse(value, "store", &mut problems).unwrap().open()
+    settings::parse(value, "store", &mut problems).unwrap().open().await
 }
 
 /// Seconds from the beginning of the test to the absolute end of its sessions.
@@ -118,6 +129,7 @@ fn device(name: &str) -> Device {
     Device {
         id: device_id(name),
         account: account("1663"),
+        name: None,
         class: Some("TV".to_owned()),
         information: r#"{"deviceType":"tv"}"#.to_owned(),
         state: DeviceState::Active,
@@ -131,10 +143,15 @@ fn sign_on(number: u64, device_name: &str) -> NewSession {
         id: id(number),
         tenant: tenant("nagra"),
         service: service(),
-        device: DeviceRequest::Register { device: device(device_name), limit: None },
+        device: DeviceRequest::Register {
+            device: device(device_name),
+            limits: DeviceLimits::default(),
+        },
         expires_at: at(IDLE),
         facts: facts("1663"),
         claim: None,
+        upstream: None,
+        limit: None,
     }
 }
 
@@ -145,8 +162,8 @@ fn sign_on_again(number: u64, device_name: &str) -> NewSession {
 }
 
 fn limited(mut new: NewSession, to: u32) -> NewSession {
-    if let DeviceRequest::Register { limit, .. } = &mut new.device {
-        *limit = Some(to);
+    if let DeviceRequest::Register { limits, .. } = &mut new.device {
+        limits.all = Some(to);
     }
     new
 }
@@ -166,6 +183,7 @@ fn ticket() -> Ticket {
         service: service(),
         account: account("1663"),
         expires_at: at(300),
+        sign_on: None,
     }
 }
 
@@ -208,13 +226,18 @@ where
 impl Backend {
     /// The session as it is stored, read `now` seconds after the beginning.
     async fn find(&self, session: &Session, now: i64) -> Option<Session> {
-        self.store.session(&session.tenant, session.id, at(now)).await.unwrap()
+        let account = &session.facts.account.id;
+        self.store.session(&session.tenant, account, session.id, at(now)).await.unwrap()
     }
 
     /// The state of account 1663's device.
     async fn set_device(&self, name: &str, state: DeviceState) -> bool {
+        self.change_device(name, DeviceChange::State(state)).await
+    }
+
+    async fn change_device(&self, name: &str, change: DeviceChange) -> bool {
         let (tenant, account) = (tenant("nagra"), account("1663"));
-        self.store.set_device_state(&tenant, &account, &device_id(name), state).await.unwrap()
+        self.store.change_device(&tenant, &account, &device_id(name), change).await.unwrap()
     }
 
     /// The names of account 1663's devices.

@@ -4,22 +4,14 @@
 use cambio::session::{NewSession, RefreshError, Refreshed};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 
 use super::*;
 
 const SHORT_IDLE: i64 = 100;
 const SHORT_END: i64 = 400;
 
-#[test]
-fn memory_refreshes_like_the_model() {
-    try_on(&Backend::memory());
-}
-
-#[test]
-fn sqlite_refreshes_like_the_model() {
-    try_on(&Backend::sqlite());
-}
+on_every_backend![sessions_refresh_like_the_model];
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -61,12 +53,17 @@ enum Answer {
 }
 
 impl Model {
-    fn alive(&self, now: i64) -> bool {
+    /// Whether there is something to tell its client.
+    fn kept(&self, now: i64) -> bool {
         !self.ended && now < self.expires && now < SHORT_END
     }
 
+    fn alive(&self, now: i64) -> bool {
+        self.kept(now) && self.device != DeviceState::Deleted
+    }
+
     fn refresh(&mut self, presented: i64, now: i64) -> Answer {
-        if !self.alive(now) {
+        if !self.kept(now) {
             return Answer::Error(RefreshError::Gone);
         }
         if self.device == DeviceState::Deleted {
@@ -92,14 +89,16 @@ impl Model {
     }
 }
 
-fn try_on(backend: &Backend) {
-    let runtime = Runtime::new().unwrap();
+async fn sessions_refresh_like_the_model(b: &Backend) {
+    let runtime = Handle::current();
     let number = std::cell::Cell::new(0);
     let config = Config { cases: 96, failure_persistence: None, ..Config::default() };
     let steps = prop::collection::vec(step(), 1..24);
-    let outcome = TestRunner::new(config).run(&steps, |steps| {
-        number.set(number.get() + 1);
-        runtime.block_on(follow(backend, number.get(), steps))
+    let outcome = tokio::task::block_in_place(|| {
+        TestRunner::new(config).run(&steps, |steps| {
+            number.set(number.get() + 1);
+            runtime.block_on(follow(b, number.get(), steps))
+        })
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
@@ -110,7 +109,7 @@ async fn follow(b: &Backend, number: u64, steps: Vec<Step>) -> Result<(), TestCa
     let name = format!("d{number}");
     let id = SessionId { ends_at: at(SHORT_END), number };
     let new = NewSession { id, expires_at: at(SHORT_IDLE), ..sign_on(number, &name) };
-    let session = b.store.begin(new, at(0)).await.unwrap();
+    let session = b.store.begin(new, at(0)).await.unwrap().session;
     let mut model = Model {
         ended: false,
         generation: 1,
@@ -138,7 +137,10 @@ async fn follow(b: &Backend, number: u64, steps: Vec<Step>) -> Result<(), TestCa
                 }
             }
             Step::End => {
-                let ended = b.store.end(&session.tenant, id, &session.device, at(now)).await;
+                let ended = b
+                    .store
+                    .end(&session.tenant, &account("1663"), id, &session.device, at(now))
+                    .await;
                 prop_assert_eq!(ended, Ok(model.alive(now)));
                 model.ended |= model.alive(now);
             }

@@ -26,7 +26,7 @@ on_every_backend![
 ];
 
 async fn the_current_token_rotates(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let next = NextPair { on_network: true, ..next(60) };
     let refreshed = b.store.refresh(&token(&session, 1), next, at(60)).await.unwrap();
     let mut expected = session;
@@ -38,7 +38,7 @@ async fn the_current_token_rotates(b: &Backend) {
 }
 
 async fn of_racing_refreshes_one_rotates_and_the_rest_replay_it(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let calls = (0..64).map(|_| {
         let (store, token) = (Arc::clone(&b.store), token(&session, 1));
         async move { store.refresh(&token, next(60), at(60)).await.unwrap() }
@@ -53,7 +53,7 @@ async fn of_racing_refreshes_one_rotates_and_the_rest_replay_it(b: &Backend) {
 }
 
 async fn a_retry_inside_the_grace_window_gets_the_same_pair(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let first = b.store.refresh(&token(&session, 1), next(60), at(60)).await.unwrap();
     let Refreshed::Rotated(second) = first else { panic!("{first:?}") };
     let retry = NextPair { on_network: true, ..next(70) };
@@ -64,7 +64,8 @@ async fn a_retry_inside_the_grace_window_gets_the_same_pair(b: &Backend) {
 
 async fn the_grace_window_includes_its_last_second(b: &Backend) {
     for (number, after, expected) in [(1, GRACE, true), (2, GRACE + 1, false)] {
-        let session = b.store.begin(sign_on(number, &format!("d{number}")), at(0)).await.unwrap();
+        let session =
+            b.store.begin(sign_on(number, &format!("d{number}")), at(0)).await.unwrap().session;
         b.store.refresh(&token(&session, 1), next(60), at(60)).await.unwrap();
         let late = b.store.refresh(&token(&session, 1), next(60), at(60 + after)).await;
         assert_eq!(late.is_ok(), expected, "{late:?}");
@@ -72,7 +73,7 @@ async fn the_grace_window_includes_its_last_second(b: &Backend) {
 }
 
 async fn using_the_successor_closes_the_window(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     b.store.refresh(&token(&session, 1), next(60), at(60)).await.unwrap();
     b.store.refresh(&token(&session, 2), next(61), at(61)).await.unwrap();
     let reused = b.store.refresh(&token(&session, 1), next(61), at(61)).await;
@@ -80,7 +81,7 @@ async fn using_the_successor_closes_the_window(b: &Backend) {
 }
 
 async fn reuse_ends_the_family(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     b.store.refresh(&token(&session, 1), next(60), at(60)).await.unwrap();
     let reused = b.store.refresh(&token(&session, 1), next(60), at(1000)).await;
     assert_eq!(reused, Err(RefreshError::Reused));
@@ -91,7 +92,8 @@ async fn reuse_ends_the_family(b: &Backend) {
 
 async fn a_generation_that_was_never_issued_ends_the_family(b: &Backend) {
     for (number, generation) in [(1, 0), (2, 2), (3, u32::MAX)] {
-        let session = b.store.begin(sign_on(number, &format!("d{number}")), at(0)).await.unwrap();
+        let session =
+            b.store.begin(sign_on(number, &format!("d{number}")), at(0)).await.unwrap().session;
         let reused = b.store.refresh(&token(&session, generation), next(0), at(0)).await;
         assert_eq!(reused, Err(RefreshError::Reused), "{generation}");
         assert_eq!(b.find(&session, 0).await, None);
@@ -99,7 +101,7 @@ async fn a_generation_that_was_never_issued_ends_the_family(b: &Backend) {
 }
 
 async fn a_device_that_is_not_active_refuses_and_consumes_nothing(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     b.set_device("a", DeviceState::Disabled).await;
     for generation in [1, 2] {
         let refused = b.store.refresh(&token(&session, generation), next(9), at(9)).await;
@@ -114,7 +116,7 @@ async fn a_device_that_is_not_active_refuses_and_consumes_nothing(b: &Backend) {
 }
 
 async fn another_accounts_or_devices_token_is_gone_and_harmless(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     b.store.begin(sign_on(2, "b"), at(0)).await.unwrap();
     let wrong = [
         PresentedRefresh { account: account("1664"), ..token(&session, 1) },
@@ -130,7 +132,7 @@ async fn another_accounts_or_devices_token_is_gone_and_harmless(b: &Backend) {
 }
 
 async fn the_account_is_kept_or_replaced(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let mut changed = session.facts.account.clone();
     changed.geo_block_exempt = true;
     changed.roles = vec!["USE_API".to_owned()];
@@ -144,7 +146,7 @@ async fn the_account_is_kept_or_replaced(b: &Backend) {
 }
 
 async fn another_account_cannot_take_a_session_over(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let with = NextPair { account: Some(facts("1664").account), ..next(9) };
     let refused = b.store.refresh(&token(&session, 1), with, at(9)).await;
     assert_eq!(refused, Err(RefreshError::Gone));
@@ -152,7 +154,7 @@ async fn another_account_cannot_take_a_session_over(b: &Backend) {
 }
 
 async fn another_services_refresh_is_refused_and_ends_nothing(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let other = ServiceName::parse("Another Service").unwrap();
     let with = NextPair { service: other, ..next(9) };
     let refused = b.store.refresh(&token(&session, 1), with, at(9)).await;
@@ -162,7 +164,7 @@ async fn another_services_refresh_is_refused_and_ends_nothing(b: &Backend) {
 
 async fn a_refresh_never_outlives_the_absolute_end(b: &Backend) {
     let new = NewSession { expires_at: at(END), ..sign_on(1, "a") };
-    let session = b.store.begin(new, at(0)).await.unwrap();
+    let session = b.store.begin(new, at(0)).await.unwrap().session;
     b.store.refresh(&token(&session, 1), next(END - 1), at(END - 1)).await.unwrap();
     assert_eq!(b.find(&session, END - 1).await.unwrap().expires_at, at(END));
     let late = b.store.refresh(&token(&session, 2), next(END), at(END)).await;
@@ -170,16 +172,21 @@ async fn a_refresh_never_outlives_the_absolute_end(b: &Backend) {
 }
 
 async fn an_expired_or_ended_session_does_not_refresh(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let expired = b.store.refresh(&token(&session, 1), next(IDLE), at(IDLE)).await;
     assert_eq!(expired, Err(RefreshError::Gone));
-    assert!(b.store.end(&session.tenant, session.id, &session.device, at(0)).await.unwrap());
+    assert!(
+        b.store
+            .end(&session.tenant, &account("1663"), session.id, &session.device, at(0))
+            .await
+            .unwrap()
+    );
     let ended = b.store.refresh(&token(&session, 1), next(0), at(0)).await;
     assert_eq!(ended, Err(RefreshError::Gone));
 }
 
 async fn a_clock_that_goes_back_still_replays(b: &Backend) {
-    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     b.store.refresh(&token(&session, 1), next(60), at(60)).await.unwrap();
     for now in [at(-3600), Timestamp::from_secs(i64::MIN)] {
         let retried = b.store.refresh(&token(&session, 1), next(60), now).await.unwrap();

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::*;
 
-fn open_at(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
-    open(json!({"kind": "sqlite", "path": path}))
+async fn open_at(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
+    open(json!({"kind": "sqlite", "path": path})).await
 }
 
 /// Another process's view of the file.
@@ -22,15 +22,16 @@ fn beside(path: &Path) -> Connection {
 async fn everything_survives_opening_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    let store = open_at(&path).unwrap();
-    let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let store = open_at(&path).await.unwrap();
+    let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     store.refresh(&token(&session, 1), next(9), at(9)).await.unwrap();
     store.put_ticket(digest(1), ticket()).await.unwrap();
     store.swap_keys("k", 0, b"ring").await.unwrap();
     drop(store);
 
-    let store = open_at(&path).unwrap();
-    let found = store.session(&session.tenant, session.id, at(9)).await.unwrap().unwrap();
+    let store = open_at(&path).await.unwrap();
+    let found =
+        store.session(&session.tenant, &account("1663"), session.id, at(9)).await.unwrap().unwrap();
     assert_eq!((found.generation, found.facts), (2, session.facts));
     let devices = store.devices(&tenant("nagra"), &account("1663")).await.unwrap();
     assert_eq!(devices, [device("a")]);
@@ -42,7 +43,7 @@ async fn everything_survives_opening_again() {
 async fn an_acknowledged_begin_is_committed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    let store = open_at(&path).unwrap();
+    let store = open_at(&path).await.unwrap();
     let calls = (0..64).map(|n| {
         let (store, path) = (Arc::clone(&store), path.clone());
         async move {
@@ -64,7 +65,7 @@ async fn an_acknowledged_begin_is_committed() {
 #[tokio::test]
 async fn closing_leaves_one_file_with_everything_in_it() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open_at(&dir.path().join("store.db")).unwrap();
+    let store = open_at(&dir.path().join("store.db")).await.unwrap();
     store.begin(sign_on(1, "a"), at(0)).await.unwrap();
     drop(store);
     let files: Vec<_> =
@@ -75,7 +76,7 @@ async fn closing_leaves_one_file_with_everything_in_it() {
 #[tokio::test]
 async fn the_files_are_their_owners_only() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open_at(&dir.path().join("store.db")).unwrap();
+    let store = open_at(&dir.path().join("store.db")).await.unwrap();
     store.begin(sign_on(1, "a"), at(0)).await.unwrap();
     for file in std::fs::read_dir(dir.path()).unwrap() {
         let file = file.unwrap();
@@ -84,35 +85,35 @@ async fn the_files_are_their_owners_only() {
     }
 }
 
-#[test]
-fn a_missing_directory_is_named() {
+#[tokio::test]
+async fn a_missing_directory_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let error = open_at(&dir.path().join("missing").join("store.db")).unwrap_err();
+    let error = open_at(&dir.path().join("missing").join("store.db")).await.unwrap_err();
     assert!(error.0.contains("missing does not exist"), "{error}");
     assert!(!dir.path().join("missing").exists());
 }
 
-#[test]
-fn a_newer_schema_is_refused() {
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    drop(open_at(&path).unwrap());
+    drop(open_at(&path).await.unwrap());
     beside(&path).pragma_update(None, "user_version", 999).unwrap();
-    let error = open_at(&path).unwrap_err();
+    let error = open_at(&path).await.unwrap_err();
     assert!(error.0.contains("newer version of cambio: schema 999"), "{error}");
 }
 
-#[test]
-fn a_file_that_is_no_store_is_refused_and_left_alone() {
+#[tokio::test]
+async fn a_file_that_is_no_store_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let database = dir.path().join("other.db");
     beside(&database).execute_batch("CREATE TABLE other (a)").unwrap();
-    let error = open_at(&database).unwrap_err();
+    let error = open_at(&database).await.unwrap_err();
     assert!(error.0.contains("not a session store"), "{error}");
     let text = dir.path().join("text");
     std::fs::write(&text, "not a database, but long enough to be one".repeat(100)).unwrap();
     let before = std::fs::read(&text).unwrap();
-    let error = open_at(&text).unwrap_err();
+    let error = open_at(&text).await.unwrap_err();
     assert!(error.0.contains("not a database"), "{error}");
     assert_eq!(std::fs::read(&text).unwrap(), before);
 }
@@ -121,7 +122,8 @@ fn a_file_that_is_no_store_is_refused_and_left_alone() {
 async fn a_full_queue_refuses_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    let store = open(json!({"kind": "sqlite", "path": path, "queue": 1, "max_batch": 1})).unwrap();
+    let store =
+        open(json!({"kind": "sqlite", "path": path, "queue": 1, "max_batch": 1})).await.unwrap();
     // While another process writes, one call is at the writer and one in the queue.
     let other = beside(&path);
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -150,7 +152,7 @@ async fn a_full_queue_refuses_at_once() {
 async fn a_failed_write_fails_its_batch_and_nothing_after() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    let store = open_at(&path).unwrap();
+    let store = open_at(&path).await.unwrap();
     let other = beside(&path);
     other
         .execute_batch(
@@ -169,10 +171,11 @@ async fn a_failed_write_fails_its_batch_and_nothing_after() {
 async fn an_unreadable_row_is_an_error_and_never_a_verdict() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    let store = open_at(&path).unwrap();
-    let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let store = open_at(&path).await.unwrap();
+    let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     beside(&path).execute("UPDATE sessions SET facts = '{\"secret\":1}'", ()).unwrap();
-    let error = store.session(&session.tenant, session.id, at(0)).await.unwrap_err();
+    let error =
+        store.session(&session.tenant, &account("1663"), session.id, at(0)).await.unwrap_err();
     assert!(!error.0.contains("secret"), "{error}");
     let refused = store.refresh(&token(&session, 1), next(0), at(0)).await;
     assert!(matches!(refused, Err(RefreshError::Store(_))), "{refused:?}");
@@ -183,21 +186,24 @@ async fn an_unreadable_row_is_an_error_and_never_a_verdict() {
 async fn the_last_generation_ends_the_session() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    let store = open_at(&path).unwrap();
-    let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let store = open_at(&path).await.unwrap();
+    let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let almost = LAST_GENERATION - 1;
     beside(&path).execute("UPDATE sessions SET generation = ?1", (almost,)).unwrap();
     assert!(store.refresh(&token(&session, almost), next(0), at(0)).await.is_ok());
     let last = store.refresh(&token(&session, LAST_GENERATION), next(0), at(0)).await;
     assert_eq!(last, Err(RefreshError::Exhausted));
-    assert_eq!(store.session(&session.tenant, session.id, at(0)).await.unwrap(), None);
+    assert_eq!(
+        store.session(&session.tenant, &account("1663"), session.id, at(0)).await.unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
 async fn the_sweep_walks_the_primary_key_from_where_it_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    let _store = open_at(&path).unwrap();
+    let _store = open_at(&path).await.unwrap();
     let plan: String = beside(&path)
         .query_row(
             "EXPLAIN QUERY PLAN SELECT ends_at FROM sessions

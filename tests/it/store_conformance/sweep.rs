@@ -23,7 +23,12 @@ async fn fill(b: &Backend, sessions: std::ops::RangeInclusive<u64>) {
 async fn alive_at(b: &Backend, sessions: std::ops::RangeInclusive<u64>, now: i64) -> Vec<u64> {
     let mut alive = Vec::new();
     for n in sessions {
-        if b.store.session(&tenant("nagra"), id(n), at(now)).await.unwrap().is_some() {
+        if b.store
+            .session(&tenant("nagra"), &account("1663"), id(n), at(now))
+            .await
+            .unwrap()
+            .is_some()
+        {
             alive.push(n);
         }
     }

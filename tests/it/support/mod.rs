@@ -17,7 +17,7 @@ use cambio::config::{self, Settings, Sources};
 use cambio::domain::setting::Problem;
 use cambio::domain::{AccountId, Clock, DeviceId, ManualClock, SystemRandom, TenantId, Timestamp};
 use cambio::http::GatewayService;
-use cambio::session::DeviceState;
+use cambio::session::{DeviceChange, DeviceState};
 use cambio::support::Watcher;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -69,7 +69,7 @@ impl Fixture {
     }
 
     async fn of(dir: TempDir, settings: Settings) -> Self {
-        let store = settings.store.open().unwrap();
+        let store = settings.store.open().await.unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(NOW)));
         let world = World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -106,7 +106,8 @@ impl Fixture {
         let tenant = TenantId::parse(OPERATOR_TENANT).unwrap();
         let account = AccountId::parse(account).unwrap();
         let device = DeviceId::parse(device).unwrap();
-        let changed = self.app.store().set_device_state(&tenant, &account, &device, state).await;
+        let change = DeviceChange::State(state);
+        let changed = self.app.store().change_device(&tenant, &account, &device, change).await;
         assert!(changed.unwrap(), "the account has the device");
     }
 }

@@ -102,6 +102,8 @@ pub(crate) fn sample_session() -> Session {
         service: ServiceName::parse("Customer Auth Service").unwrap(),
         device: DeviceId::parse("PUB_989").unwrap(),
         device_class: None,
+        upstream: None,
+        begun_at: NOW,
         generation: u32::try_from(JTI & 0xf_ffff).unwrap(),
         issued_at: NOW,
         expires_at: Timestamp::from_secs(NOW.secs() + 172_800),
