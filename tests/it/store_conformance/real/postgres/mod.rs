@@ -1,7 +1,11 @@
 //! What only the `postgres` backend promises, on a real PostgreSQL and through a real
 //! PgBouncer.
 
+mod faults;
+mod nodes;
 mod schema;
+mod settings;
+mod sweep;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
