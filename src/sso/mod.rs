@@ -7,9 +7,11 @@ mod asks;
 mod authjs;
 mod better_auth;
 mod cache;
+mod cas;
 mod credential;
 mod django;
 mod endpoint;
+mod expectations;
 mod expression;
 mod fetch;
 mod flask;
@@ -57,7 +59,8 @@ use crate::domain::{Credential, CredentialKind, ServiceName, TenantId, Timestamp
 ///   fault; [`ValidateError::Unavailable`] if it could not find out;
 ///   [`ValidateError::Upstream`] if the other side broke its contract.
 /// * It gives up at [`ValidateCx::deadline`] with `Unavailable`.
-/// * It is cancel-safe: dropping the future leaves nothing half done and consumes nothing.
+/// * It is cancel-safe: dropping the future leaves nothing half done and consumes nothing here. (What
+///   another system uses up by being asked, such as a CAS ticket, is that system's own rule.)
 /// * It never logs, stores or echoes the credential, in errors included.
 /// * It sends an upstream nothing of a request but the one credential it is about.
 /// * It answers `Malformed` to a [`CredentialKind`] that it does not accept.

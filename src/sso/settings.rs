@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::fetch::FetchSettings;
 use super::{
-    SsoValidator, authjs, better_auth, cache, django, flask, http, introspection, iron_session,
-    jwt, laravel, rails, scripted, session_token, signed_cookie, users,
+    SsoValidator, authjs, better_auth, cache, cas, django, flask, http, introspection,
+    iron_session, jwt, laravel, rails, scripted, session_token, signed_cookie, users,
 };
 use crate::domain::setting::{self, Problems};
 use crate::session::TicketStore;
@@ -74,6 +74,12 @@ pub fn build(
             let fetch = FetchSettings::take(&mut value, path, problems);
             let oidc = setting::parse::<jwt::OidcSettings>(value, path, problems);
             oidc?.build(&fetch?, path, cx, problems)
+        }
+        "cas" => {
+            let guarding = cache::Settings::take_guard(&mut value, path, problems);
+            let fetch = FetchSettings::take(&mut value, path, problems);
+            let asks = setting::parse::<cas::Settings>(value, path, problems);
+            Some(guarding.around(asks?.build(&fetch?, path, cx, problems)?, path))
         }
         "users" => {
             setting::parse::<users::Settings>(value, path, problems)?.build(path, cx, problems)

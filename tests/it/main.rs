@@ -13,6 +13,7 @@ mod golden;
 mod race;
 mod real;
 mod sso_cache;
+mod sso_cas;
 mod sso_contract;
 mod sso_examples;
 mod sso_fixtures;

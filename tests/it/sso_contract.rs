@@ -16,6 +16,7 @@ use cambio::support::Watcher;
 use serde_json::json;
 
 use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
+use crate::sso_cas;
 use crate::sso_fixtures::{
     NOW, SECRET, SigningKey, Tickets, build_with, cheap_hash, cookie, cx, cx_for, name, password,
     ticket, token, try_build, validator, vector,
@@ -99,6 +100,7 @@ macro_rules! contract {
 contract!(
     authjs,
     better_auth,
+    cas,
     django,
     flask,
     http,
@@ -446,6 +448,30 @@ async fn http_with(further: serde_json::Value) -> Fixture {
     Fixture {
         rejected: vec![cookie("other-session")],
         malformed: vec![cookie("good-session; admin=1"), cookie("a\r\nb"), cookie("zoë")],
+        down: Some((asking(&refusing_origin().await), good.clone())),
+        hanging: Some((asking(&hang.origin), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((asking(&nonsense.origin), good.clone())),
+        _alive: vec![Box::new(hang), Box::new(nonsense)],
+        ..Fixture::new(asking(&up.origin), good)
+    }
+    .keeping(up)
+}
+
+/// A server that knows one ticket, over and over.
+async fn cas() -> Fixture {
+    let up = Upstream::start(sso_cas::yes("<cas:user>ann</cas:user>")).await;
+    let line = "GET /cas?service=https%3A%2F%2Fapp.example&ticket=ST-good-ticket HTTP/1.1";
+    up.only_for(line, sso_cas::no("INVALID_TICKET"));
+    let hang = Upstream::start(Behaviour::Hang).await;
+    let nonsense = Upstream::start(Behaviour::Garbage).await;
+    let asking = |origin: &str| {
+        validator(json!({"kind": "cas", "url": format!("{origin}/cas"),
+            "service": "https://app.example", "read_timeout": "60s", "timeout": "60s"}))
+    };
+    let good = token("ST-good-ticket");
+    Fixture {
+        rejected: vec![token("ST-other-ticket"), cookie("ST-used-ticket")],
+        malformed: vec![token("good-ticket"), token("PT-good-ticket"), token("ST-a&ticket=b")],
         down: Some((asking(&refusing_origin().await), good.clone())),
         hanging: Some((asking(&hang.origin), good.clone(), Duration::from_millis(100))),
         nonsense: Some((asking(&nonsense.origin), good.clone())),

@@ -4,6 +4,7 @@
 
 mod placing;
 mod settings;
+mod shape;
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,9 @@ use serde_json::{Map, Value};
 
 use self::placing::Placing;
 pub(super) use self::settings::Settings;
+use self::shape::Shape;
 use super::asks::{Asks, Told};
+use super::expectations::Expectations;
 use super::fetch::{Answer, Failure, Reached, Upstream};
 use super::mapping::Mapping;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
@@ -28,9 +31,11 @@ struct Http {
     upstream: Upstream,
     method: Method,
     placing: Placing,
+    shape: Shape,
     success: BTreeSet<u16>,
     reject: BTreeSet<u16>,
     mapping: Mapping,
+    expect: Expectations,
     empty_is_rejected: bool,
 }
 
@@ -56,7 +61,9 @@ impl SsoValidator for Http {
 #[async_trait]
 impl Asks for Http {
     fn screen(&self, credential: &Credential) -> Result<(), ValidateError> {
-        self.placing.place(credential::text(credential, MAX_LEN)?).map(drop)
+        let text = credential::text(credential, MAX_LEN)?;
+        self.shape.check(text)?;
+        self.placing.place(text).map(drop)
     }
 
     async fn ask(&self, credential: &Credential, cx: &ValidateCx<'_>) -> Told {
@@ -77,7 +84,7 @@ impl Asks for Http {
             Err(Failure { error, reached }) => Told {
                 may_ask_again: match reached {
                     Reached::Nobody => true,
-                    Reached::NoAnswer => self.method == Method::GET,
+                    Reached::NoAnswer => self.method.is_safe(),
                     Reached::Answer => false,
                 },
                 ..Told::plain(Err(error))
@@ -89,13 +96,14 @@ impl Asks for Http {
 impl Http {
     fn request(&self, credential: &Credential) -> Result<RequestBuilder, ValidateError> {
         let text = credential::text(credential, MAX_LEN)?;
+        self.shape.check(text)?;
         let (url, header) = self.placing.place(text)?;
         let mut request = self
             .upstream
             .request(self.method.clone(), url)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
-        if self.method == Method::POST {
-            // RFC 9110 section 8.6: a POST without content says so.
+        if [Method::POST, Method::PUT, Method::PATCH].contains(&self.method) {
+            // RFC 9110 section 8.6: what could have content says that it has none.
             request = request.header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         if let Some((name, value)) = header {
@@ -125,6 +133,7 @@ impl Http {
         if is_empty && self.empty_is_rejected {
             return Err(ValidateError::Rejected("there is no session"));
         }
+        self.expect.check(document)?;
         self.mapping.apply(document, None, now)
     }
 

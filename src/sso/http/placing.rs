@@ -11,6 +11,10 @@ use super::super::fetch::{percent_encoded, sensitive};
 /// What the URL's template holds where the credential goes.
 pub(super) const SLOT: &str = "{credential}";
 
+/// What a path segment may not hold even when it is encoded: many servers decode the path first
+/// and resolve `/../`, matrix parameters or another round of encoding in it afterwards.
+const CLIMBERS: [char; 4] = ['/', '\\', '%', ';'];
+
 /// The place of the credential.
 #[derive(Debug)]
 pub(super) enum Placing {
@@ -19,7 +23,7 @@ pub(super) enum Placing {
     /// `<name>: <prefix><credential>`.
     Header { url: Url, name: HeaderName, prefix: String },
     /// In place of [`SLOT`], percent-encoded.
-    Url { template: String },
+    Url { template: String, in_path: bool },
 }
 
 type Placed = (Url, Option<(HeaderName, HeaderValue)>);
@@ -50,9 +54,10 @@ impl Placing {
                 let value = sensitive(&format!("{prefix}{text}")).ok_or(unfit)?;
                 Ok((url.clone(), Some((name.clone(), value))))
             }
-            Self::Url { template } => {
+            Self::Url { template, in_path } => {
                 let only_dots = text.bytes().all(|b| b == b'.');
-                if only_dots || !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+                let climbs = *in_path && text.contains(CLIMBERS);
+                if only_dots || climbs || !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
                     return Err(unfit);
                 }
                 let url = Url::parse(&template.replace(SLOT, &percent_encoded(text)));
@@ -67,7 +72,7 @@ impl Placing {
 ///
 /// # Errors
 /// A text for the configuration's problems.
-pub(super) fn check_template(template: &str, allow_plain_http: bool) -> Result<(), String> {
+pub(super) fn by_url(template: &str, allow_plain_http: bool) -> Result<Placing, String> {
     let filled = template.replace(SLOT, "slot");
     let url = parse_url(&filled, allow_plain_http)?;
     let Some((before, after)) = template.split_once(SLOT) else {
@@ -81,5 +86,5 @@ pub(super) fn check_template(template: &str, allow_plain_http: bool) -> Result<(
     if after.contains(SLOT) || before.contains('#') || !(in_query || segment) {
         return Err(format!("{SLOT} must be one whole path segment or in the query, once"));
     }
-    Ok(())
+    Ok(Placing::Url { template: template.to_owned(), in_path: !in_query })
 }

@@ -10,11 +10,13 @@ use serde::Deserialize;
 
 use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
+use super::super::expectations::Expectations;
 use super::super::fetch::{FetchSettings, header_name};
 use super::super::mapping::NamedFields;
 use super::super::settings::BuildCx;
 use super::Http;
-use super::placing::{Placing, SLOT, check_template};
+use super::placing::{Placing, SLOT, by_url};
+use super::shape::Shape;
 use crate::domain::setting::{Problems, join};
 
 #[derive(Debug, Deserialize)]
@@ -22,25 +24,23 @@ use crate::domain::setting::{Problems, join};
 pub(in super::super) struct Settings {
     /// The session endpoint; holds `{credential}` when `send` is `url`.
     url: String,
-    #[serde(default)]
-    method: MethodName,
+    #[serde(default = "get")]
+    method: String,
     send: Send,
+    /// What the credential looks like.
+    #[serde(default)]
+    credential: Shape,
     #[serde(default = "default_success")]
     success_statuses: BTreeSet<u16>,
     #[serde(default = "default_reject")]
     reject_statuses: BTreeSet<u16>,
+    /// What must stand in the answer.
+    #[serde(default)]
+    expect: Expectations,
     fields: NamedFields,
     /// Whether `null` and `{}` say that there is no session, as some endpoints do with a 200.
     #[serde(default)]
     empty_is_rejected: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum MethodName {
-    #[default]
-    Get,
-    Post,
 }
 
 /// How the credential is sent.
@@ -56,6 +56,10 @@ enum Send {
         prefix: String,
     },
     Url,
+}
+
+fn get() -> String {
+    "GET".to_owned()
 }
 
 fn default_success() -> BTreeSet<u16> {
@@ -76,16 +80,20 @@ impl Settings {
     ) -> Option<Arc<dyn Asks>> {
         let before = problems.len();
         self.check_statuses(path, problems);
+        self.credential.check_settings(&join(path, "credential"), problems);
+        let method = problems.ok(&join(path, "method"), method(&self.method));
         let placing = self.placing(fetch.allow_plain_http, path, problems);
         self.check_headers(fetch, path, problems);
         let upstream = fetch.build(false, path, cx, problems);
         let validator = Http {
             upstream: upstream?,
-            method: if let MethodName::Post = self.method { Method::POST } else { Method::GET },
+            method: method?,
             placing: placing?,
+            shape: self.credential,
             success: self.success_statuses,
             reject: self.reject_statuses,
-            mapping: self.fields.mapping().of_answers(),
+            mapping: self.fields.mapping().of_answers().that_must_end(),
+            expect: self.expect,
             empty_is_rejected: self.empty_is_rejected,
         };
         (problems.len() == before).then(|| Arc::new(validator) as _)
@@ -113,8 +121,7 @@ impl Settings {
     ) -> Option<Placing> {
         let (at, send) = (join(path, "url"), join(path, "send"));
         if let Send::Url = self.send {
-            problems.ok(&at, check_template(&self.url, allow_plain_http))?;
-            return Some(Placing::Url { template: self.url.clone() });
+            return problems.ok(&at, by_url(&self.url, allow_plain_http));
         }
         if self.url.contains(SLOT) {
             problems.push(&at, format!("holds {SLOT}, but send is not \"url\""));
@@ -150,5 +157,14 @@ impl Settings {
             let at = if key == "headers" { join(key, place.as_str()) } else { key.to_owned() };
             problems.push(join(path, &at), "is where the credential goes");
         }
+    }
+}
+
+/// A method that has an answer with content, and asks the endpoint itself (RFC 9110 section 9.3).
+fn method(name: &str) -> Result<Method, &'static str> {
+    match Method::from_bytes(name.as_bytes()) {
+        Ok(Method::HEAD | Method::CONNECT | Method::TRACE) => Err("has no answer to judge by"),
+        Ok(method) if !name.bytes().any(|b| b.is_ascii_lowercase()) => Ok(method),
+        _ => Err("must be a method's name, in upper case"),
     }
 }

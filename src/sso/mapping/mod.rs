@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use self::denial::Denial;
 pub(super) use self::fields::{Fields, NamedFields};
-pub(super) use self::place::{Reader, Term};
+pub(super) use self::place::{Place, Reader, Term};
 use super::ValidateError;
 use crate::domain::{Attributes, Subject, Timestamp, Verified};
 use crate::support::trace::{self, Fact};

@@ -3,11 +3,15 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod browser;
+mod glewlwyd;
+mod llng;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod server;
+mod postgres_nodes;
 mod started;
 
 use std::time::{Duration, Instant};

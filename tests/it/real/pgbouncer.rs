@@ -2,6 +2,8 @@
 //! transaction may get another server connection, and what a session would remember is lost.
 //! It is configured for nothing that Cambio would need beyond the defaults.
 
+use std::path::Path;
+
 use tokio::sync::OnceCell;
 
 use super::postgres::{self, PASSWORD, USER};
@@ -29,7 +31,10 @@ impl PgBouncer {
                  pool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 500\n"
             ),
         );
-        let mut command = folder.command("pgbouncer", "pgbouncer");
+        // Debian keeps it off an ordinary user's PATH.
+        let program = Path::new("/usr/sbin/pgbouncer");
+        let program = if program.exists() { program } else { Path::new("pgbouncer") };
+        let mut command = folder.command("pgbouncer", program);
         command.arg("pgbouncer.ini");
         let mut server = Server::start("pgbouncer", folder, command);
         server.listens(port).await;

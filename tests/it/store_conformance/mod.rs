@@ -13,6 +13,7 @@ macro_rules! on_every_backend {
         mod real {
             use super::*;
             on_backend!(postgres: $($clause),*);
+            on_backend!(pgbouncer: $($clause),*);
         }
     };
 }

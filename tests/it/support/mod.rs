@@ -15,7 +15,9 @@ use std::time::Duration;
 use cambio::app::{App, World};
 use cambio::config::{self, Settings, Sources};
 use cambio::domain::setting::Problem;
-use cambio::domain::{AccountId, Clock, DeviceId, ManualClock, SystemRandom, TenantId, Timestamp};
+use cambio::domain::{
+    AccountId, Clock, DeviceId, ManualClock, SystemClock, SystemRandom, TenantId, Timestamp,
+};
 use cambio::http::GatewayService;
 use cambio::session::{DeviceChange, DeviceState};
 use cambio::support::Watcher;
@@ -68,9 +70,25 @@ impl Fixture {
         Self::of(dir, settings).await
     }
 
+    /// A documented example, `config/examples/<name>.toml`, with `overlay` merged over it. Its time
+    /// begins now, because it is for systems that have a clock of their own.
+    pub(crate) async fn example(name: &str, overlay: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let example = format!("{}/config/examples/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let overlay = format!("store.kind = \"memory\"\n{overlay}");
+        let sources =
+            Sources { files: vec![example.into()], overlay: Some(overlay), environment: false };
+        let settings = config::load(&sources).unwrap();
+        Self::at(dir, settings, SystemClock.now()).await
+    }
+
     async fn of(dir: TempDir, settings: Settings) -> Self {
+        Self::at(dir, settings, Timestamp::from_secs(NOW)).await
+    }
+
+    async fn at(dir: TempDir, settings: Settings, now: Timestamp) -> Self {
         let store = settings.store.open().await.unwrap();
-        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(NOW)));
+        let clock = Arc::new(ManualClock::new(now));
         let world = World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),

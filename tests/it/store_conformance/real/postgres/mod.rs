@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::*;
+use crate::real::pgbouncer;
 use crate::real::postgres::{self, PASSWORD, USER};
 
 /// A schema of one's own in a database that the tests share.
@@ -69,6 +70,16 @@ impl Backend {
         let schema = Schema::fresh().await;
         let store = schema.open().await.unwrap();
         let other = schema.open().await.unwrap();
+        Self { store, other, _holds: Box::new(schema) }
+    }
+
+    /// The same through a PgBouncer in transaction mode, which has fewer connections to the
+    /// server than the nodes have to it.
+    pub(crate) async fn pgbouncer() -> Self {
+        let schema = Schema::fresh().await;
+        let port = pgbouncer::shared().await.port;
+        let store = open(schema.table_on(port)).await.unwrap();
+        let other = open(schema.table_on(port)).await.unwrap();
         Self { store, other, _holds: Box::new(schema) }
     }
 }
