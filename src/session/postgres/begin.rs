@@ -66,7 +66,7 @@ impl Operation for Begin {
             }
         };
         // Nobody waits for it any more: better not at all than unknown to its caller.
-        if on.is_late() {
+        if on.is_abandoned() {
             return Err(Error::Late);
         }
         match self.change(on, &plan).await {

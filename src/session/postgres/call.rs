@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Row};
 
 use super::PostgresStore;
 use super::error::{self, Consequence, Error};
-use super::pool::{self, Pool};
+use super::pool::{self, Pool, ServerClock};
 use super::sql::Statements;
 use super::value::{Value, typed};
 use crate::session::StoreError;
@@ -50,6 +50,20 @@ pub(super) struct On<'a> {
     /// The operation may have happened already: the connection was lost while it was under way.
     pub(super) is_repeated: bool,
     deadline: Instant,
+    clock: ServerClock,
+    caller: &'a dyn Caller,
+}
+
+/// Who waits for an answer.
+trait Caller: Sync {
+    /// Whether nobody does any more.
+    fn has_gone(&self) -> bool;
+}
+
+impl<T: Send> Caller for oneshot::Sender<T> {
+    fn has_gone(&self) -> bool {
+        self.is_closed()
+    }
 }
 
 /// Each is sent when it is first polled; what is sent before an answer came waits for none.
@@ -88,12 +102,18 @@ impl On<'_> {
 
     /// Whether the server is still one to write to.
     pub(super) async fn check(self) -> Result<(), Error> {
-        pool::check(self.client, self.sql).await
+        pool::check(self.client, self.sql).await.map(drop)
     }
 
-    /// Whether the caller has given up.
-    pub(super) fn is_late(self) -> bool {
-        Instant::now() >= self.deadline
+    /// Whether the caller has given up, and may have asked again elsewhere.
+    pub(super) fn is_abandoned(self) -> bool {
+        self.caller.has_gone() || Instant::now() >= self.deadline
+    }
+
+    /// When the operation will have been given up for good, by the server's clock in seconds
+    /// since the epoch.
+    pub(super) fn ends_at(self) -> f64 {
+        self.clock.at(self.deadline + LINGER)
     }
 }
 
@@ -116,7 +136,7 @@ impl PostgresStore {
         let place = shared.pool.place(deadline).await.map_err(|f| error::unavailable(&f))?;
         let (answer, answered) = oneshot::channel();
         tokio::spawn(async move {
-            let outcome = shared.carry_out(&operation, deadline).await;
+            let outcome = shared.carry_out(&operation, deadline, &answer).await;
             drop(place);
             // Nobody may be waiting any more.
             let _ = answer.send(outcome);
@@ -133,13 +153,15 @@ impl Shared {
         &self,
         operation: &O,
         deadline: Instant,
+        caller: &dyn Caller,
     ) -> Result<O::Answer, StoreError> {
         let mut is_repeated = false;
         let mut tries = 0;
         loop {
             tries += 1;
             let held = self.pool.connection(&self.sql, deadline).await?;
-            let on = On { client: &held.client, sql: &self.sql, is_repeated, deadline };
+            let (client, clock) = (&held.client, held.clock);
+            let on = On { client, sql: &self.sql, is_repeated, deadline, clock, caller };
             let running = operation.run(on);
             let Ok(outcome) = tokio::time::timeout_at((deadline + LINGER).into(), running).await
             else {

@@ -47,7 +47,9 @@ impl Error {
         let error = match self {
             Self::Postgres(error) => error,
             Self::Unfit(_) => return Consequence::Elsewhere,
-            Self::Content(_) | Self::Busy | Self::Late => return Consequence::Refused,
+            // Nor does it help to stay on a connection whose idea of the server's time is wrong.
+            Self::Busy => return Consequence::Elsewhere,
+            Self::Content(_) | Self::Late => return Consequence::Refused,
         };
         let Some(code) = error.code() else { return Consequence::Lost };
         match *code {

@@ -3,7 +3,7 @@
 //! of what is asked; says of a new connection whether its server can be trusted with sessions.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,6 +15,10 @@ use super::sql::Statements;
 use crate::session::StoreError;
 use crate::support::postgres::PostgresServer;
 use crate::support::{Fault, FaultKind};
+
+/// How long a connection is used: so that its [`ServerClock`] drifts by no more than a part of
+/// a second, and that nodes find their way to a server that has come back behind a balancer.
+const LIFETIME: Duration = Duration::from_secs(1800);
 
 /// Connections to one server.
 pub(super) struct Pool {
@@ -29,15 +33,32 @@ pub(super) struct Pool {
 struct Idle {
     /// Goes up when everything that is connected is given up.
     epoch: u64,
-    clients: Vec<Client>,
+    clients: Vec<(Client, ServerClock)>,
 }
 
 /// A connection that a call has to itself.
 pub(super) struct Held {
     pub(super) client: Client,
+    pub(super) clock: ServerClock,
     epoch: u64,
     /// It was there before: it may have died since it was last used.
     pub(super) is_reused: bool,
+}
+
+/// The server's clock, as read once on a connection: what a statement says of its own lateness
+/// must be in the server's time, which need not be this machine's.
+#[derive(Clone, Copy)]
+pub(super) struct ServerClock {
+    read_at: Instant,
+    epoch_secs: f64,
+}
+
+impl ServerClock {
+    /// The server's time at a moment of this machine's, in seconds since the epoch; a little
+    /// late, by what the reading took.
+    pub(super) fn at(self, moment: Instant) -> f64 {
+        self.epoch_secs + moment.saturating_duration_since(self.read_at).as_secs_f64()
+    }
 }
 
 impl Pool {
@@ -69,24 +90,25 @@ impl Pool {
     ) -> Result<Held, StoreError> {
         let epoch = {
             let mut idle = self.idle.lock();
-            while let Some(client) = idle.clients.pop() {
+            while let Some((client, clock)) = idle.clients.pop() {
                 if !client.is_closed() {
-                    return Ok(Held { client, epoch: idle.epoch, is_reused: true });
+                    return Ok(Held { client, clock, epoch: idle.epoch, is_reused: true });
                 }
             }
             idle.epoch
         };
         let client = self.server.connect(deadline).await.map_err(|f| error::unavailable(&f))?;
         let checked = tokio::time::timeout_at(deadline.into(), check(&client, sql)).await;
-        checked.map_err(|_| error::late())?.map_err(|e| e.told())?;
-        Ok(Held { client, epoch, is_reused: false })
+        let clock = checked.map_err(|_| error::late())?.map_err(|e| e.told())?;
+        Ok(Held { client, clock, epoch, is_reused: false })
     }
 
     /// Takes a connection back, on which nothing is under way.
     pub(super) fn give_back(&self, held: Held) {
         let mut idle = self.idle.lock();
-        if held.epoch == idle.epoch && !held.client.is_closed() {
-            idle.clients.push(held.client);
+        let is_worn = held.clock.read_at.elapsed() > LIFETIME;
+        if held.epoch == idle.epoch && !held.client.is_closed() && !is_worn {
+            idle.clients.push((held.client, held.clock));
         }
     }
 
@@ -99,11 +121,13 @@ impl Pool {
     }
 }
 
-/// Whether the server takes writes, and keeps what it has acknowledged.
+/// Whether the server takes writes, and keeps what it has acknowledged; and what time it is
+/// there.
 ///
 /// # Errors
 /// [`Error::Unfit`] when it does not.
-pub(super) async fn check(client: &Client, sql: &Statements) -> Result<(), Error> {
+pub(super) async fn check(client: &Client, sql: &Statements) -> Result<ServerClock, Error> {
+    let read_at = Instant::now();
     let row = client.query_typed_one(&sql.check, &[]).await?;
     let unfit = |reason: &str| Err(Error::Unfit(Fault::new(FaultKind::Refused, reason)));
     if row::column(&row, 0)? {
@@ -112,5 +136,5 @@ pub(super) async fn check(client: &Client, sql: &Statements) -> Result<(), Error
     if row::column::<&str>(&row, 1)? == "off" {
         return unfit("synchronous_commit is off: what is acknowledged could be lost");
     }
-    Ok(())
+    Ok(ServerClock { read_at, epoch_secs: row::column(&row, 2)? })
 }

@@ -45,6 +45,11 @@ impl Operation for Refresh {
             match rules::refresh(session, evicted, Some(device), presented, next.clone(), *now) {
                 Decision::Replay(session) => return Ok(Ok(Refreshed::Replayed(session))),
                 Decision::Refuse(why) => return Ok(Err(why)),
+                // It may have been asked again, and gone on from there: by now an honest token
+                // may look like reuse.
+                Decision::Rotate(_) | Decision::End(_) if on.is_abandoned() => {
+                    return Err(Error::Late);
+                }
                 Decision::Rotate(_) => {
                     if let Some(session) = self.rotate(on, &key).await? {
                         return Ok(Ok(Refreshed::Rotated(session)));
@@ -77,6 +82,7 @@ impl Refresh {
                 Value::Int8(next.expires_at.secs()),
                 Value::Bool(next.on_network),
                 Value::MaybeText(profile.as_deref()),
+                Value::Float8(on.ends_at()),
             ],
         );
         let rotated = on.row(&on.sql.rotate, &values).await?;

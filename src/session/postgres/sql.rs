@@ -64,10 +64,14 @@ statements! {
     /// The whole refresh when there is nothing to decide: what `rules::refresh` rotates, and
     /// nothing else, in one statement. What is not the key is one condition: the planner would
     /// spend more time on estimates of each than the server on carrying the statement out.
+    ///
+    /// It is void when it arrives late: a partition that heals delivers what was sent before it,
+    /// and nobody would know the pair that was made then.
     rotate: concat!("UPDATE @sessions s SET generation = s.generation + 1, issued_at = $8,
             expires_at = least($9, s.ends_at), on_network = $10, profile = coalesce($11, s.profile)
         WHERE ", key!(), " AND CASE WHEN s.generation = $5 AND s.device = $6 AND s.service = $7
             AND s.expires_at > $8 AND NOT s.evicted AND s.device_state = 0
+            AND statement_timestamp() <= to_timestamp($12)
             THEN true ELSE false END
         RETURNING ", session!());
     /// Ends a session that is still as it was read.
@@ -148,9 +152,10 @@ statements! {
             SELECT digest FROM @tickets WHERE expires_at <= $1
             ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-    /// Whether this server takes writes, and keeps those that it has acknowledged.
+    /// Whether this server takes writes, and keeps those that it has acknowledged; and its time.
     check: "SELECT current_setting('transaction_read_only') = 'on',
-            coalesce(current_setting('synchronous_commit', true), 'on')";
+            coalesce(current_setting('synchronous_commit', true), 'on'),
+            extract(epoch FROM clock_timestamp())::float8";
 }
 
 /// The statement or migration with its tables in a schema.

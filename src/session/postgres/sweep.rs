@@ -36,7 +36,7 @@ impl Operation for Sweep {
             let swept = swept.ok_or(Error::Content("a count"))?;
             sessions = row::column::<i64>(&swept, 0)?;
             let looked_at: i64 = row::column(&swept, 1)?;
-            if sessions > 0 || looked_at < limit || on.is_late() {
+            if sessions > 0 || looked_at < limit || on.is_abandoned() {
                 break;
             }
         }

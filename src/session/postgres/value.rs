@@ -14,6 +14,7 @@ pub(super) enum Value<'a> {
     Int4(i32),
     Int8(i64),
     Int8s(&'a [i64]),
+    Float8(f64),
     Bool(bool),
 }
 
@@ -33,6 +34,7 @@ impl<'a> Value<'a> {
             Self::Int4(value) => (value, Type::INT4),
             Self::Int8(value) => (value, Type::INT8),
             Self::Int8s(value) => (value, Type::INT8_ARRAY),
+            Self::Float8(value) => (value, Type::FLOAT8),
             Self::Bool(value) => (value, Type::BOOL),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -29,6 +29,8 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     network: watch::Sender<Network>,
     cut: Arc<Mutex<Option<&'static [u8]>>>,
+    /// Connections that came, and those of them that are over.
+    count: Arc<(AtomicUsize, AtomicUsize)>,
 }
 
 impl Proxy {
@@ -39,18 +41,36 @@ impl Proxy {
         let (network, seen) = watch::channel(Network::Good);
         let cut = Arc::new(Mutex::new(None));
         let armed = Arc::clone(&cut);
+        let count = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let counted = Arc::clone(&count);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let target = SocketAddr::from(([127, 0, 0, 1], target));
-                tokio::spawn(carry(client, target, seen.clone(), Arc::clone(&armed)));
+                counted.0.fetch_add(1, Ordering::SeqCst);
+                let (counted, carried) =
+                    (Arc::clone(&counted), carry(client, target, seen.clone(), Arc::clone(&armed)));
+                tokio::spawn(async move {
+                    carried.await;
+                    counted.1.fetch_add(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { port, network, cut }
+        Self { port, network, cut, count }
     }
 
     /// From now on, for connections that are there and for new ones.
     pub(crate) fn set(&self, network: Network) {
         self.network.send_replace(network);
+    }
+
+    /// How many connections have come.
+    pub(crate) fn came(&self) -> usize {
+        self.count.0.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are over: whatever was said on them, the server has heard it.
+    pub(crate) fn over(&self) -> usize {
+        self.count.1.load(Ordering::SeqCst)
     }
 
     /// The next time that a client says something with these bytes in it, the server gets to hear

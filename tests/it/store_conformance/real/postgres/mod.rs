@@ -6,6 +6,7 @@ mod nodes;
 mod schema;
 mod settings;
 mod sweep;
+mod tls;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -33,10 +34,10 @@ impl Schema {
         Self { database, name }
     }
 
-    /// The `[store]` table, to be reached on this port.
+    /// The `[store]` table, to be reached on this port. Patient, for busy machines.
     pub(super) fn table_on(&self, port: u16) -> Value {
         let server = json!({"port": port, "database": self.database, "user": USER,
-            "password": PASSWORD});
+            "password": PASSWORD, "timeout": "20s", "connect_timeout": "10s"});
         json!({"kind": "postgres", "schema": self.name, "postgres": server})
     }
 
