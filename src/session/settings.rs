@@ -24,7 +24,7 @@ pub struct StoreSettings(Kind);
 enum Kind {
     Memory(MemorySettings),
     Sqlite(SqliteSettings),
-    Postgres(PostgresStoreSettings),
+    Postgres(Box<PostgresStoreSettings>),
 }
 
 /// `kind = "memory"`.
@@ -143,7 +143,7 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
             let settings: PostgresStoreSettings = setting::parse(value, path, problems)?;
             let before = problems.len();
             settings.check(path, problems);
-            (problems.len() == before).then_some(StoreSettings(Kind::Postgres(settings)))
+            (problems.len() == before).then_some(StoreSettings(Kind::Postgres(Box::new(settings))))
         }
         other => {
             let message = format!("unknown kind {other:?}, there are memory, sqlite and postgres");

@@ -152,8 +152,7 @@ impl Begin {
         };
         let claimed = claim.as_ref().map(|claim| on.execute(&sql.delete_ticket, claim));
         let replaced = replaces.then(|| on.execute(&sql.delete_session, &key));
-        let evicted =
-            (!evicted.is_empty()).then(|| on.execute(&sql.evict_sessions, &chosen));
+        let evicted = (!evicted.is_empty()).then(|| on.execute(&sql.evict_sessions, &chosen));
         let ((ticket, gone, out), (registered, inserted, committed)) = join(
             join3(
                 OptionFuture::from(claimed),

@@ -74,11 +74,7 @@ impl On<'_> {
     }
 
     /// How many rows the statement changed.
-    pub(super) async fn execute(
-        self,
-        statement: &str,
-        values: &[Value<'_>],
-    ) -> Result<u64, Error> {
+    pub(super) async fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<u64, Error> {
         Ok(self.client.execute_typed(statement, &typed(values)).await?)
     }
 

@@ -82,15 +82,11 @@ impl Operation for Set {
 
     async fn run(&self, on: On<'_>) -> Result<bool, Error> {
         let owner = row::owner(&self.tenant, &self.account);
-        let change =
-            [Value::Text(self.device.as_str()), Value::Int2(row::state_number(self.to))];
+        let change = [Value::Text(self.device.as_str()), Value::Int2(row::state_number(self.to))];
         let values = row::with(&owner, &change);
         let (begun, (locked, set), committed) = join3(
             on.simple(BEGIN),
-            join(
-                on.rows(&on.sql.find_account, &owner),
-                on.row(&on.sql.set_device, &values),
-            ),
+            join(on.rows(&on.sql.find_account, &owner), on.row(&on.sql.set_device, &values)),
             on.simple("COMMIT"),
         )
         .await;

@@ -34,11 +34,7 @@ pub(super) struct Devices {
 impl Found {
     /// Begins a transaction, takes the account's lock and reads. The reads see what the lock
     /// was waited for: each statement of the transaction has a view of its own.
-    pub(super) async fn look(
-        new: &NewSession,
-        on: On<'_>,
-        now: Timestamp,
-    ) -> Result<Self, Error> {
+    pub(super) async fn look(new: &NewSession, on: On<'_>, now: Timestamp) -> Result<Self, Error> {
         let sql = on.sql;
         let (tenant, account) = (&new.tenant, &new.facts.account.id);
         let owner = row::owner(tenant, account);

@@ -114,7 +114,8 @@ async fn apply(client: &Client, schema: &str) -> Result<(), StoreError> {
 /// The version of the schema, 0 when there is none.
 async fn version(client: &Client, schema: &str) -> Result<i32, Error> {
     // Not `to_regclass`, which may answer what the server remembers from before the lock.
-    let there = "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    let there =
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                                 WHERE n.nspname = $1 AND c.relname = 'migrations')";
     let row = client.query_typed_one(there, &[(&schema, Type::TEXT)]).await?;
     if !row::column::<bool>(&row, 0)? {

@@ -40,7 +40,8 @@ impl SessionStore for PostgresStore {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
-        let found = self.call(Find { tenant: tenant.clone(), account: account.clone(), id }).await?;
+        let found =
+            self.call(Find { tenant: tenant.clone(), account: account.clone(), id }).await?;
         Ok(found.and_then(|found| found.alive(now)))
     }
 
@@ -166,10 +167,7 @@ impl Operation for EndAll {
         let values = row::with(&owner, &[Value::Int8(self.now.secs())]);
         let (begun, (locked, ended), committed) = join3(
             on.simple(BEGIN),
-            join(
-                on.rows(&on.sql.find_account, &owner),
-                on.execute(&on.sql.end_account, &values),
-            ),
+            join(on.rows(&on.sql.find_account, &owner), on.execute(&on.sql.end_account, &values)),
             on.simple("COMMIT"),
         )
         .await;

@@ -47,7 +47,8 @@ fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
     let (before, section, _) = around("#[store.postgres]");
     let key = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
     let own = before.lines().filter(|l| l.starts_with("#schema") || l.starts_with("#migrate"));
-    let keys: Vec<_> = own.chain(["#[store.postgres]"]).chain(section.lines().filter(key)).collect();
+    let keys: Vec<_> =
+        own.chain(["#[store.postgres]"]).chain(section.lines().filter(key)).collect();
     assert_eq!(keys.len(), 13, "{keys:?}");
     let read = |keys: &[&str]| {
         let lines: Vec<_> = keys.iter().map(|key| &key[1..]).collect();

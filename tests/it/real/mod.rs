@@ -8,10 +8,10 @@ mod glewlwyd;
 mod llng;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
-pub(crate) mod proxy;
+mod postgres_nodes;
+pub(crate) mod postgres_proxy;
 pub(crate) mod redis;
 pub(crate) mod server;
-mod postgres_nodes;
 mod started;
 
 use std::time::{Duration, Instant};

@@ -38,10 +38,8 @@ impl PgBouncer {
         command.arg("pgbouncer.ini");
         let mut server = Server::start("pgbouncer", folder, command);
         server.listens(port).await;
-        eventually("PgBouncer lets us in", async || {
-            postgres::connect(port, "postgres").await.ok()
-        })
-        .await;
+        eventually("PgBouncer lets us in", async || postgres::connect(port, "postgres").await.ok())
+            .await;
         Self { port, _server: server }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::eventually;
 use super::postgres::{self, PASSWORD, Postgres, USER};
-use super::proxy::{Network, Proxy};
+use super::postgres_proxy::{Network, Proxy};
 use crate::support::{Answer, Call, Fixture};
 
 /// A node on the database that this port leads to.
@@ -26,10 +26,7 @@ async fn node(port: u16, database: &str) -> Fixture {
 async fn two_nodes() -> [Arc<Fixture>; 2] {
     let postgres = postgres::shared().await;
     let database = postgres.database().await;
-    [
-        Arc::new(node(postgres.port, &database).await),
-        Arc::new(node(postgres.port, &database).await),
-    ]
+    [Arc::new(node(postgres.port, &database).await), Arc::new(node(postgres.port, &database).await)]
 }
 
 fn token<'a>(pair: &'a Value, name: &str) -> &'a str {
@@ -78,8 +75,7 @@ async fn sixty_four_clients_over_two_nodes_get_one_sign_on_and_one_pair() {
     let pairs = race(&nodes, || Call::refresh(token(&first, "refresh_token"))).await;
     assert_eq!(count(&pairs, 200), 64);
     assert!(pairs.iter().all(|pair| pair.expect(200) == pairs[0].expect(200)));
-    let ended =
-        race(&nodes, || Call::sign_out(token(&pairs[0].expect(200), "access_token"))).await;
+    let ended = race(&nodes, || Call::sign_out(token(&pairs[0].expect(200), "access_token"))).await;
     assert_eq!((count(&ended, 200), count(&ended, 401)), (1, 63));
 }
 
@@ -186,10 +182,8 @@ async fn a_partition_from_the_database_is_503_in_bounded_time_and_heals() {
     let postgres = postgres::shared().await;
     let database = postgres.database().await;
     let proxy = Proxy::start(postgres.port).await;
-    let nodes = [
-        Arc::new(node(proxy.port, &database).await),
-        Arc::new(node(proxy.port, &database).await),
-    ];
+    let nodes =
+        [Arc::new(node(proxy.port, &database).await), Arc::new(node(proxy.port, &database).await)];
     let (good, unavailable) = clients_survive(&nodes, async |seen| {
         for fault in [Network::Silent, Network::Reset, Network::Slow(Duration::from_secs(2))] {
             proxy.set(fault);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::real::eventually;
-use crate::real::proxy::{Network, Proxy};
+use crate::real::postgres_proxy::{Network, Proxy};
 
 /// A store behind a proxy, whose calls take at most half a second.
 async fn behind_proxy(schema: &Schema) -> (Proxy, Arc<dyn Store>) {
@@ -39,7 +39,9 @@ async fn a_refresh_whose_answer_is_lost_answers_the_same_pair() {
     proxy.lose_the_answer_to(b"UPDATE");
     let refreshed = store.refresh(&token(&session, 1), next(60), at(60)).await.unwrap();
     assert!(proxy.has_lost_it());
-    let cambio::session::Refreshed::Replayed(refreshed) = refreshed else { panic!("{refreshed:?}") };
+    let cambio::session::Refreshed::Replayed(refreshed) = refreshed else {
+        panic!("{refreshed:?}")
+    };
     assert_eq!((refreshed.generation, refreshed.issued_at), (2, at(60)));
 }
 
@@ -98,10 +100,8 @@ async fn a_refresh_that_a_healed_partition_delivers_late_is_void() {
     .await;
     let before = proxy.came();
     proxy.set(Network::Good);
-    eventually("what was held back is delivered", async || {
-        (proxy.over() >= before).then_some(())
-    })
-    .await;
+    eventually("what was held back is delivered", async || (proxy.over() >= before).then_some(()))
+        .await;
     eventually("it is ready again", async || store.check().await.ok()).await;
     // Much later the client tries again with what it has, and is no thief.
     let retried = store.refresh(&token(&session, 1), next(500), at(500)).await;
@@ -171,10 +171,8 @@ async fn an_unreadable_row_is_an_error_and_never_a_verdict() {
     let store = schema.open().await.unwrap();
     let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     schema.execute("UPDATE @sessions SET profile = '{\"secret\":1}'").await;
-    let error = store
-        .session(&session.tenant, &account("1663"), session.id, at(0))
-        .await
-        .unwrap_err();
+    let error =
+        store.session(&session.tenant, &account("1663"), session.id, at(0)).await.unwrap_err();
     assert!(!error.0.contains("secret"), "{error}");
     let refused = store.refresh(&token(&session, 9), next(0), at(0)).await;
     assert!(matches!(refused, Err(cambio::session::RefreshError::Store(_))), "{refused:?}");

@@ -3,9 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use cambio::session::{
-    BeginError, NewSession, RefreshError, Refreshed, SessionLimit, WhenFull,
-};
+use cambio::session::{BeginError, NewSession, RefreshError, Refreshed, SessionLimit, WhenFull};
 
 use super::*;
 
@@ -46,11 +44,16 @@ async fn of_reuses_that_race_over_two_nodes_one_ends_the_family() {
 async fn a_ticket_that_two_nodes_race_for_is_used_once() {
     let b = Backend::postgres().await;
     b.store.put_ticket(digest(1), ticket()).await.unwrap();
-    let answers = race((0..64).map(|n| {
-        let store = node(&b, n);
-        async move { store.begin(claiming(sign_on(n, &format!("d{n}")), digest(1)), at(0)).await }
-    }))
-    .await;
+    let answers =
+        race(
+            (0..64).map(|n| {
+                let store = node(&b, n);
+                async move {
+                    store.begin(claiming(sign_on(n, &format!("d{n}")), digest(1)), at(0)).await
+                }
+            }),
+        )
+        .await;
     assert_eq!(answers.iter().filter(|a| a.is_ok()).count(), 1);
     assert_eq!(answers.iter().filter(|a| **a == Err(BeginError::ClaimGone)).count(), 63);
 }

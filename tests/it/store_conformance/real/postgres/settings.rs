@@ -153,8 +153,7 @@ async fn a_stricter_isolation_is_no_obstacle() {
     .await;
     // Those that others were in the way of too often are told to try again; none is refused.
     assert!(answers.iter().any(Result::is_ok));
-    let refused = |e: &cambio::session::RefreshError| {
-        !matches!(e, cambio::session::RefreshError::Store(_))
-    };
+    let refused =
+        |e: &cambio::session::RefreshError| !matches!(e, cambio::session::RefreshError::Store(_));
     assert!(!answers.iter().any(|a| a.as_ref().is_err_and(refused)), "{answers:?}");
 }

@@ -97,10 +97,22 @@ async fn indexes_find_what_is_asked_for() {
     let schema = Schema::fresh().await;
     drop(schema.open().await.unwrap());
     let asked = [
-        ("SELECT 1 FROM @sessions WHERE sweep_at <= 1 ORDER BY sweep_at LIMIT 5 FOR UPDATE SKIP LOCKED", "sessions_sweep_at"),
-        ("SELECT 1 FROM @tickets WHERE expires_at <= 1 ORDER BY expires_at LIMIT 5 FOR UPDATE SKIP LOCKED", "tickets_expires_at"),
-        ("SELECT 1 FROM @sessions WHERE (tenant, account, ends_at, number) > ('a', 'b', 1, 2) ORDER BY tenant, account, ends_at, number LIMIT 5", "sessions_pkey"),
-        ("DELETE FROM @sessions WHERE tenant = 'a' AND account = 'b' AND expires_at > 1", "sessions_pkey"),
+        (
+            "SELECT 1 FROM @sessions WHERE sweep_at <= 1 ORDER BY sweep_at LIMIT 5 FOR UPDATE SKIP LOCKED",
+            "sessions_sweep_at",
+        ),
+        (
+            "SELECT 1 FROM @tickets WHERE expires_at <= 1 ORDER BY expires_at LIMIT 5 FOR UPDATE SKIP LOCKED",
+            "tickets_expires_at",
+        ),
+        (
+            "SELECT 1 FROM @sessions WHERE (tenant, account, ends_at, number) > ('a', 'b', 1, 2) ORDER BY tenant, account, ends_at, number LIMIT 5",
+            "sessions_pkey",
+        ),
+        (
+            "DELETE FROM @sessions WHERE tenant = 'a' AND account = 'b' AND expires_at > 1",
+            "sessions_pkey",
+        ),
         ("SELECT count(*) FROM @devices WHERE tenant = 'a' AND account = 'b'", "devices_pkey"),
     ];
     for (statement, index) in asked {
