@@ -7,6 +7,7 @@ mod error;
 mod memory;
 mod postgres;
 mod record;
+mod redis;
 mod request;
 mod rules;
 pub mod settings;

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 
 use super::memory::MemoryStore;
 use super::postgres::{self, Migrate, PostgresStore};
+use super::redis::RedisStore;
+use super::redis::settings::RedisStoreSettings;
 use super::sqlite::SqliteStore;
 use super::{Store, StoreError};
 use crate::domain::setting::{self, Problems};
@@ -25,6 +27,7 @@ enum Kind {
     Memory(MemorySettings),
     Sqlite(SqliteSettings),
     Postgres(Box<PostgresStoreSettings>),
+    Redis(Box<RedisStoreSettings>),
 }
 
 /// `kind = "memory"`.
@@ -70,6 +73,10 @@ pub(super) struct PostgresStoreSettings {
     /// What is done about tables that are missing or of an older version.
     #[serde(default)]
     pub(super) migrate: Migrate,
+    /// Whether the server parses and plans the statement of a refresh once a connection, not each
+    /// time. Not through a proxy that pools by transaction, unless it knows prepared statements.
+    #[serde(default)]
+    pub(super) prepared_statements: bool,
 }
 
 impl StoreSettings {
@@ -84,6 +91,7 @@ impl StoreSettings {
             Kind::Memory(settings) => Arc::new(MemoryStore::new(settings.capacity.get())),
             Kind::Sqlite(settings) => Arc::new(SqliteStore::open(settings)?),
             Kind::Postgres(settings) => Arc::new(PostgresStore::open(settings).await?),
+            Kind::Redis(settings) => Arc::new(RedisStore::open(settings).await?),
         })
     }
 
@@ -93,7 +101,7 @@ impl StoreSettings {
     /// [`StoreError`] when it cannot be looked at, is no store of Cambio's or one of a newer Cambio.
     pub async fn schema(&self) -> Result<Schema, StoreError> {
         match &self.0 {
-            Kind::Memory(_) => Ok(Schema { found: 0, known: 0 }),
+            Kind::Memory(_) | Kind::Redis(_) => Ok(Schema { found: 0, known: 0 }),
             Kind::Sqlite(settings) => SqliteStore::schema(settings),
             Kind::Postgres(settings) => PostgresStore::schema(settings).await,
         }
@@ -105,7 +113,7 @@ impl StoreSettings {
     /// [`StoreError`]; the schema is then as it was.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.0 {
-            Kind::Memory(_) => Ok(()),
+            Kind::Memory(_) | Kind::Redis(_) => Ok(()),
             Kind::Sqlite(settings) => SqliteStore::migrate(settings),
             Kind::Postgres(settings) => PostgresStore::migrate(settings).await,
         }
@@ -145,8 +153,15 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
             settings.check(path, problems);
             (problems.len() == before).then_some(StoreSettings(Kind::Postgres(Box::new(settings))))
         }
+        "redis" => {
+            let settings: RedisStoreSettings = setting::parse(value, path, problems)?;
+            let before = problems.len();
+            settings.check(path, problems);
+            (problems.len() == before).then(|| StoreSettings(Kind::Redis(Box::new(settings))))
+        }
         other => {
-            let message = format!("unknown kind {other:?}, there are memory, sqlite and postgres");
+            let message =
+                format!("unknown kind {other:?}, there are memory, sqlite, redis and postgres");
             problems.push(setting::join(path, "kind"), message);
             None
         }
@@ -239,7 +254,7 @@ mod tests {
     #[test]
     fn every_problem_is_named_by_its_key() {
         assert_eq!(problems_of(json!({})), ["store.kind"]);
-        assert_eq!(problems_of(json!({"kind": "redis"})), ["store.kind"]);
+        assert_eq!(problems_of(json!({"kind": "other"})), ["store.kind"]);
         assert_eq!(problems_of(json!({"kind": "memory", "path": "x"})), ["store.path"]);
         assert_eq!(problems_of(json!({"kind": "memory", "capacity": 0})), ["store.capacity"]);
         let all = json!({"kind": "sqlite", "path": "", "cache_size": 1, "max_batch": 0,

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Row};
 
 use super::PostgresStore;
 use super::error::{self, Consequence, Error};
-use super::pool::{self, Pool, ServerClock};
+use super::pool::{self, Connection, Pool};
 use super::sql::Statements;
 use super::value::{Value, typed};
 use crate::session::StoreError;
@@ -45,12 +45,11 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
 /// What an operation is carried out with.
 #[derive(Clone, Copy)]
 pub(super) struct On<'a> {
-    client: &'a Client,
+    connection: &'a Connection,
     pub(super) sql: &'a Statements,
     /// The operation may have happened already: the connection was lost while it was under way.
     pub(super) is_repeated: bool,
     deadline: Instant,
-    clock: ServerClock,
     caller: &'a dyn Caller,
 }
 
@@ -70,12 +69,12 @@ impl<T: Send> Caller for oneshot::Sender<T> {
 impl On<'_> {
     /// Carries statements without parameters out, several at once in one transaction.
     pub(super) async fn simple(self, statements: &str) -> Result<(), Error> {
-        Ok(self.client.batch_execute(statements).await?)
+        Ok(self.connection.client.batch_execute(statements).await?)
     }
 
     /// How many rows the statement changed.
     pub(super) async fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<u64, Error> {
-        Ok(self.client.execute_typed(statement, &typed(values)).await?)
+        Ok(self.connection.client.execute_typed(statement, &typed(values)).await?)
     }
 
     /// What the statement answers.
@@ -84,7 +83,7 @@ impl On<'_> {
         statement: &str,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Error> {
-        Ok(self.client.query_typed(statement, &typed(values)).await?)
+        Ok(self.connection.client.query_typed(statement, &typed(values)).await?)
     }
 
     /// The one row that the statement answers, if any.
@@ -96,9 +95,18 @@ impl On<'_> {
         Ok(self.rows(statement, values).await?.pop())
     }
 
+    /// What `sql.rotate` answers.
+    pub(super) async fn rotate(self, values: &[Value<'_>]) -> Result<Option<Row>, Error> {
+        let Some(prepared) = &self.connection.rotate else {
+            return self.row(&self.sql.rotate, values).await;
+        };
+        let params: Vec<_> = typed(values).into_iter().map(|(value, _)| value).collect();
+        Ok(self.connection.client.query(prepared, &params).await?.pop())
+    }
+
     /// Whether the server is still one to write to.
     pub(super) async fn check(self) -> Result<(), Error> {
-        pool::check(self.client, self.sql).await.map(drop)
+        pool::check(&self.connection.client, self.sql).await.map(drop)
     }
 
     /// Whether the caller has given up, and may have asked again elsewhere.
@@ -109,7 +117,7 @@ impl On<'_> {
     /// When the operation will have been given up for good, by the server's clock in seconds
     /// since the epoch.
     pub(super) fn ends_at(self) -> f64 {
-        self.clock.at(self.deadline + LINGER)
+        self.connection.clock.at(self.deadline + LINGER)
     }
 }
 
@@ -156,8 +164,8 @@ impl Shared {
         loop {
             tries += 1;
             let held = self.pool.connection(&self.sql, deadline).await?;
-            let (client, clock) = (&held.client, held.clock);
-            let on = On { client, sql: &self.sql, is_repeated, deadline, clock, caller };
+            let connection = &held.connection;
+            let on = On { connection, sql: &self.sql, is_repeated, deadline, caller };
             let running = operation.run(on);
             let Ok(outcome) = tokio::time::timeout_at((deadline + LINGER).into(), running).await
             else {
@@ -173,7 +181,8 @@ impl Shared {
             let (consequence, is_reused) = (error.consequence(), held.is_reused);
             match consequence {
                 Consequence::Again | Consequence::Refused => {
-                    if !O::IS_TRANSACTION || undo(&held.client, deadline + LINGER).await {
+                    if !O::IS_TRANSACTION || undo(&held.connection.client, deadline + LINGER).await
+                    {
                         self.pool.give_back(held);
                     }
                 }

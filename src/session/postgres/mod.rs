@@ -52,7 +52,7 @@ impl PostgresStore {
     pub(super) async fn open(settings: &PostgresStoreSettings) -> Result<Self, StoreError> {
         let store = Self::of(settings)?;
         let held = store.connection().await?;
-        let prepared = schema::prepare(&held.client, &store.schema, settings.migrate);
+        let prepared = schema::prepare(&held.connection.client, &store.schema, settings.migrate);
         in_time(prepared).await?;
         store.shared.pool.give_back(held);
         Ok(store)
@@ -65,7 +65,7 @@ impl PostgresStore {
     pub(super) async fn schema(settings: &PostgresStoreSettings) -> Result<Schema, StoreError> {
         let store = Self::of(settings)?;
         let held = store.connection().await?;
-        in_time(schema::found(&held.client, &store.schema)).await
+        in_time(schema::found(&held.connection.client, &store.schema)).await
     }
 
     /// Brings the schema up to date, whatever the settings say.
@@ -75,7 +75,7 @@ impl PostgresStore {
     pub(super) async fn migrate(settings: &PostgresStoreSettings) -> Result<(), StoreError> {
         let store = Self::of(settings)?;
         let held = store.connection().await?;
-        in_time(schema::prepare(&held.client, &store.schema, Migrate::Auto)).await
+        in_time(schema::prepare(&held.connection.client, &store.schema, Migrate::Auto)).await
     }
 
     /// One that has not connected yet.
@@ -87,7 +87,7 @@ impl PostgresStore {
         };
         let timeout = server.timeout();
         let sql = Statements::new(&settings.schema);
-        let shared = Shared { pool: Pool::new(server), sql, timeout };
+        let shared = Shared { pool: Pool::new(server, settings.prepared_statements), sql, timeout };
         Ok(Self { shared: Arc::new(shared), schema: settings.schema.clone() })
     }
 

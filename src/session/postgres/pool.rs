@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Statement};
 
 use super::error::{self, Error};
 use super::row;
 use super::sql::Statements;
+use super::value;
 use crate::session::StoreError;
 use crate::support::postgres::PostgresServer;
 use crate::support::{Fault, FaultKind};
@@ -23,8 +24,18 @@ const LIFETIME: Duration = Duration::from_secs(1800);
 /// Connections to one server.
 pub(super) struct Pool {
     server: PostgresServer,
+    /// Whether the server is to remember the statement that is sent most.
+    is_preparing: bool,
     places: Arc<Semaphore>,
     idle: Mutex<Idle>,
+}
+
+/// A connection and what is known of it.
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) clock: ServerClock,
+    /// `sql.rotate`, if the server is to remember it.
+    pub(super) rotate: Option<Statement>,
 }
 
 /// What nobody uses at the moment, the last used last: so that after a burst the first ones
@@ -33,13 +44,12 @@ pub(super) struct Pool {
 struct Idle {
     /// Goes up when everything that is connected is given up.
     epoch: u64,
-    clients: Vec<(Client, ServerClock)>,
+    connections: Vec<Connection>,
 }
 
 /// A connection that a call has to itself.
 pub(super) struct Held {
-    pub(super) client: Client,
-    pub(super) clock: ServerClock,
+    pub(super) connection: Connection,
     epoch: u64,
     /// It was there before: it may have died since it was last used.
     pub(super) is_reused: bool,
@@ -62,9 +72,9 @@ impl ServerClock {
 }
 
 impl Pool {
-    pub(super) fn new(server: PostgresServer) -> Self {
+    pub(super) fn new(server: PostgresServer, is_preparing: bool) -> Self {
         let places = Arc::new(Semaphore::new(server.max_connections()));
-        Self { server, places, idle: Mutex::default() }
+        Self { server, is_preparing, places, idle: Mutex::default() }
     }
 
     /// A turn to have a connection: first come, first served.
@@ -90,9 +100,9 @@ impl Pool {
     ) -> Result<Held, StoreError> {
         let epoch = {
             let mut idle = self.idle.lock();
-            while let Some((client, clock)) = idle.clients.pop() {
-                if !client.is_closed() {
-                    return Ok(Held { client, clock, epoch: idle.epoch, is_reused: true });
+            while let Some(connection) = idle.connections.pop() {
+                if !connection.client.is_closed() {
+                    return Ok(Held { connection, epoch: idle.epoch, is_reused: true });
                 }
             }
             idle.epoch
@@ -100,15 +110,26 @@ impl Pool {
         let client = self.server.connect(deadline).await.map_err(|f| error::unavailable(&f))?;
         let checked = tokio::time::timeout_at(deadline.into(), check(&client, sql)).await;
         let clock = checked.map_err(|_| error::late())?.map_err(|e| e.told())?;
-        Ok(Held { client, clock, epoch, is_reused: false })
+        let rotate = match self.is_preparing {
+            false => None,
+            true => {
+                let prepared = client.prepare_typed(&sql.rotate, &value::ROTATE);
+                let prepared = tokio::time::timeout_at(deadline.into(), prepared).await;
+                let prepared = prepared.map_err(|_| error::late())?;
+                Some(prepared.map_err(|e| Error::from(e).told())?)
+            }
+        };
+        let connection = Connection { client, clock, rotate };
+        Ok(Held { connection, epoch, is_reused: false })
     }
 
     /// Takes a connection back, on which nothing is under way.
     pub(super) fn give_back(&self, held: Held) {
         let mut idle = self.idle.lock();
-        let is_worn = held.clock.read_at.elapsed() > LIFETIME;
-        if held.epoch == idle.epoch && !held.client.is_closed() && !is_worn {
-            idle.clients.push((held.client, held.clock));
+        let connection = held.connection;
+        let is_worn = connection.clock.read_at.elapsed() > LIFETIME;
+        if held.epoch == idle.epoch && !connection.client.is_closed() && !is_worn {
+            idle.connections.push(connection);
         }
     }
 
@@ -117,7 +138,7 @@ impl Pool {
     pub(super) fn forget(&self) {
         let mut idle = self.idle.lock();
         idle.epoch = idle.epoch.wrapping_add(1);
-        idle.clients.clear();
+        idle.connections.clear();
     }
 }
 

@@ -85,7 +85,7 @@ impl Refresh {
                 Value::Float8(on.ends_at()),
             ],
         );
-        let rotated = on.row(&on.sql.rotate, &values).await?;
+        let rotated = on.rotate(&values).await?;
         Ok(rotated.as_ref().map(row::session).transpose()?.map(|stored| stored.session))
     }
 }

@@ -40,6 +40,22 @@ impl<'a> Value<'a> {
     }
 }
 
+/// The types of the parameters of `sql.rotate`.
+pub(super) const ROTATE: [Type; 12] = [
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT8,
+    Type::INT8,
+    Type::INT4,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT8,
+    Type::INT8,
+    Type::BOOL,
+    Type::TEXT,
+    Type::FLOAT8,
+];
+
 /// As the client wants them.
 pub(super) fn typed<'v>(values: &'v [Value<'v>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
     values.iter().map(Value::typed).collect()

@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::opener::{Cipher, Opener, is_session_id};
+use self::opener::is_session_id;
+pub(super) use self::opener::{Cipher, Opener};
 use super::mapping::{Mapping, NamedFields};
 use super::unseal;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
@@ -80,6 +81,14 @@ impl SsoValidator for Laravel {
 
     fn accepts(&self, kind: CredentialKind) -> bool {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
+    }
+
+    fn recognizes(&self, credential: &Credential) -> bool {
+        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
+    }
+
+    fn is_selective(&self) -> bool {
+        true
     }
 
     async fn validate(

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::super::mapping::Mapping;
+use super::super::mapping::{EXPIRED, Mapping};
 use super::super::{ValidateError, credential, iso_time};
 use super::cookie::Cookie;
 use super::format::FormatName;
@@ -16,6 +16,11 @@ use crate::domain::{Credential, Timestamp, Verified};
 const MAX_COOKIE: usize = 8 * 1024;
 /// Where express-session keeps the end of a session with a `maxAge`.
 const EXPRESS_END: &str = "/cookie/expires";
+
+/// The answer to a session of a visitor.
+const NOBODY: ValidateError = ValidateError::Rejected(NOBODY_RULE);
+/// Its rule.
+pub(super) const NOBODY_RULE: &str = "nobody is logged in";
 
 /// A kind's common part.
 pub(in super::super) struct Stored {
@@ -46,9 +51,19 @@ pub(in super::super) struct Session {
 }
 
 impl Stored {
+    /// Whether a cookie must have been made with one of its secrets.
+    pub(in super::super) fn opens_cookies(&self) -> bool {
+        !matches!(self.cookie, Cookie::Plain)
+    }
+
     /// The largest session that is read, in bytes.
     pub(in super::super) fn max_bytes(&self) -> usize {
         self.max_bytes
+    }
+
+    /// Whether the store has to say when a session ends, because nothing else does.
+    pub(in super::super) fn needs_an_end(&self) -> bool {
+        !self.mapping.says_its_end()
     }
 
     /// The id in a credential.
@@ -82,14 +97,18 @@ impl Stored {
                 end = [end, opened.end].into_iter().flatten().min();
                 beside(opened.session, "row", columns)
             }
-            (format, Some(data)) => beside(format.decode(&data).map_err(undecodable)?, "row", columns),
+            (format, Some(data)) => {
+                beside(format.decode(&data).map_err(undecodable)?, "row", columns)
+            }
         };
         if !document.is_object() {
             document = Value::Object(Map::new());
         }
-        let end = [end, express_end(&document)?].into_iter().flatten().min();
+        if self.format == FormatName::Json {
+            end = [end, express_end(&document)?].into_iter().flatten().min();
+        }
         if end.is_some_and(|end| end <= now) {
-            return Err(ValidateError::Rejected("session has ended"));
+            return Err(EXPIRED);
         }
         if let Some(login) = &self.login {
             login.check(&document)?;
@@ -105,14 +124,14 @@ impl Stored {
         &self,
         session: Session,
         user: Option<UserRow>,
+        now: Timestamp,
     ) -> Result<Verified, ValidateError> {
         let Session { mut document, end } = session;
         if let (Some(login), Some(user)) = (&self.login, user) {
             login.check_user(&document, &user)?;
             document = beside(document, "user_row", user.columns);
         }
-        let who = self.mapping.apply(&document).map_err(ValidateError::Rejected)?;
-        Ok(Verified { expires_at: end, ..who })
+        self.mapping.apply(&document, end, now)
     }
 }
 
@@ -122,7 +141,7 @@ impl Session {
     /// # Errors
     /// `Rejected` when nobody is.
     pub(in super::super) fn django_user(&self) -> Result<&str, ValidateError> {
-        Login::user_id(&self.document).ok_or(ValidateError::Rejected("nobody is logged in"))
+        Login::user_id(&self.document).ok_or(NOBODY)
     }
 }
 

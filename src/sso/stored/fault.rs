@@ -16,7 +16,7 @@ pub(in super::super) fn told_of(fault: &Fault) -> Told {
 
 /// `Unavailable` when the store did not answer or would not, `Upstream` when it answered what
 /// is no session.
-pub(in super::super) fn verdict_of(fault: &Fault) -> ValidateError {
+fn verdict_of(fault: &Fault) -> ValidateError {
     match fault.kind {
         FaultKind::NotConnected | FaultKind::Lost | FaultKind::Late | FaultKind::Refused => {
             ValidateError::unavailable(fault.reason.clone())

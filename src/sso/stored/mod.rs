@@ -14,12 +14,10 @@ mod session_id;
 mod settings;
 
 pub(super) use self::document::{Found, Stored};
-pub(super) use self::fault::{told_of, verdict_of};
-pub(super) use self::login::{LoginSettings, UserRow};
+pub(super) use self::fault::told_of;
+pub(super) use self::login::UserRow;
 pub(super) use self::session_id::SessionId;
 pub(super) use self::settings::Settings;
-#[cfg(test)]
-pub(super) use self::format::Format;
 
 #[cfg(test)]
 mod tests;

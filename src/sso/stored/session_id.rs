@@ -120,10 +120,9 @@ mod tests {
 
     #[test]
     fn the_rule_can_be_changed() {
-        let rule: Rule = serde_json::from_str(
-            r#"{"min_length": 8, "max_length": 9, "extra_characters": ":"}"#,
-        )
-        .unwrap();
+        let rule: Rule =
+            serde_json::from_str(r#"{"min_length": 8, "max_length": 9, "extra_characters": ":"}"#)
+                .unwrap();
         assert!(rule.parse("abcd:fgh").is_ok());
         assert!(rule.parse("abcd:fgh10").is_err());
         let uuid: Rule = serde_json::from_str(r#"{"shape": "uuid"}"#).unwrap();

@@ -136,7 +136,7 @@ async fn within<T>(
 }
 
 /// A connection that cannot be made: whatever the reason, nobody has seen the command.
-fn not_connected(error: &RedisError) -> Fault {
+pub(super) fn not_connected(error: &RedisError) -> Fault {
     let fault = fault(error);
     match fault.kind {
         FaultKind::Refused | FaultKind::Nonsense => fault,

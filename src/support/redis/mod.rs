@@ -1,20 +1,34 @@
 //! Redis: where a server is and how to log in ([`RedisSettings`], part of several tables),
-//! and a connection to it that comes back by itself ([`RedisLink`]). What is asked of the
-//! server is its callers' business.
+//! and connections that come back by themselves: to one server ([`RedisLink`]), or to the
+//! masters of one server, of sentinels or of a cluster ([`Masters`]). What is asked of the
+//! servers is their callers' business.
 
+mod call;
+mod cluster;
+mod lane;
+mod layout;
 mod link;
+mod masters;
+mod most;
+mod node;
+mod sentinel;
+mod slot;
 
 use std::time::Duration;
 
+use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo,
     IntoConnectionInfo, RedisConnectionInfo, TlsCertificates,
 };
 use serde::Deserialize;
 
+pub use self::call::{Answer, Call, Replicas, Script};
+use self::link::not_connected;
 pub use self::link::{RedisLink, fault};
-use super::peer;
+pub use self::masters::{Master, Masters, each};
 use super::tls::{ClientTls, TlsSettings};
+use super::{Fault, peer};
 use crate::domain::SecretString;
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 
@@ -154,6 +168,37 @@ impl RedisServer {
             None => Client::open(self.info.clone()),
         };
         client.map_err(|e| fault(&e).reason)
+    }
+
+    /// A server at another place that is reached in the same way.
+    #[must_use]
+    pub fn address(&self, host: String, port: u16) -> ConnectionAddr {
+        match self.info.addr() {
+            ConnectionAddr::TcpTls { .. } => {
+                ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+            }
+            _ => ConnectionAddr::Tcp(host, port),
+        }
+    }
+
+    /// A connection to a server at this place, logged in. Its answers are waited for without
+    /// end.
+    ///
+    /// # Errors
+    /// A [`Fault`], at the latest after the connect timeout.
+    pub(super) async fn connect_to(
+        &self,
+        address: &ConnectionAddr,
+    ) -> Result<MultiplexedConnection, Fault> {
+        let info = self.info.clone().set_addr(address.clone());
+        let client = match &self.certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates.clone()),
+            None => Client::open(info),
+        };
+        let client = client.map_err(|e| not_connected(&e))?;
+        let config = self.config().set_response_timeout(None);
+        let made = client.get_multiplexed_async_connection_with_config(&config).await;
+        made.map_err(|e| not_connected(&e))
     }
 
     /// The waits of a connection.

@@ -20,7 +20,11 @@ fn the_embedded_defaults_read_as_they_stand() {
 fn uncommented(dir: &Path) -> String {
     let line = |line: &str| match line.strip_prefix('#') {
         // These keys belong to other kinds of store than the one above them.
-        Some(key) if ["capacity", "schema", "migrate"].iter().any(|k| key.starts_with(k)) => {
+        Some(key)
+            if ["capacity", "schema", "migrate", "prepared_statements"]
+                .iter()
+                .any(|k| key.starts_with(k)) =>
+        {
             String::new()
         }
         Some(key) if !key.starts_with(' ') => key.to_owned(),
@@ -46,10 +50,11 @@ fn around(header: &str) -> (&str, &str, &str) {
 fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
     let (before, section, _) = around("#[store.postgres]");
     let key = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
-    let own = before.lines().filter(|l| l.starts_with("#schema") || l.starts_with("#migrate"));
+    let of_postgres = ["#schema", "#migrate", "#prepared_statements"];
+    let own = before.lines().filter(|line| of_postgres.iter().any(|key| line.starts_with(key)));
     let keys: Vec<_> =
         own.chain(["#[store.postgres]"]).chain(section.lines().filter(key)).collect();
-    assert_eq!(keys.len(), 13, "{keys:?}");
+    assert_eq!(keys.len(), 14, "{keys:?}");
     let read = |keys: &[&str]| {
         let lines: Vec<_> = keys.iter().map(|key| &key[1..]).collect();
         let text = format!("[store]\nkind = \"postgres\"\n{}", lines.join("\n"));

@@ -4,13 +4,20 @@
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
 mod browser;
+mod fleet;
 mod glewlwyd;
 mod llng;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 mod postgres_nodes;
 pub(crate) mod postgres_proxy;
+pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod redis_cluster;
+mod redis_failover;
+mod redis_load;
+mod redis_network;
+pub(crate) mod redis_sentinel;
 pub(crate) mod server;
 mod started;
 

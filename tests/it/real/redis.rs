@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use redis::Value;
 use tokio::sync::OnceCell;
 
 use super::free_port;
@@ -46,6 +47,21 @@ impl Redis {
         self.server.start_again(command);
         self.server.listens(self.port).await;
     }
+
+    /// Asks it something.
+    pub(crate) async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
+        ask(self.port, PASSWORD, words).await
+    }
+}
+
+/// Asks who listens on a port of 127.0.0.1, over a connection of its own.
+pub(super) async fn ask(port: u16, password: &str, words: &[&str]) -> redis::RedisResult<Value> {
+    let address = redis::ConnectionAddr::Tcp("127.0.0.1".into(), port);
+    let info = redis::IntoConnectionInfo::into_connection_info(address)?;
+    let login = redis::RedisConnectionInfo::default().set_password(password);
+    let client = redis::Client::open(info.set_redis_settings(login))?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
 }
 
 fn command(folder: &Folder, port: u16, args: &Vec<String>) -> Command {

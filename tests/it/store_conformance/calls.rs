@@ -51,5 +51,5 @@ async fn a_dropped_refresh_happened_or_did_not(b: &Backend) {
 
 async fn a_working_store_is_ready(b: &Backend) {
     assert_eq!(b.store.check().await, Ok(()));
-    assert!(["memory", "sqlite", "postgres"].contains(&b.store.kind()));
+    assert!(["memory", "sqlite", "postgres", "redis"].contains(&b.store.kind()));
 }

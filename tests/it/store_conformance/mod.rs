@@ -12,6 +12,23 @@ macro_rules! on_every_backend {
         on_backend!(sqlite: $($clause),*);
         mod real {
             use super::*;
+
+            on_backend!(redis: $($clause),*);
+            on_backend!(redis_cluster: $($clause),*);
+            on_backend!(postgres: $($clause),*);
+            on_backend!(pgbouncer: $($clause),*);
+        }
+    };
+}
+
+/// The same for what only backends promise that are swept: elsewhere records expire by themselves.
+macro_rules! on_every_swept_backend {
+    ($($clause:ident),* $(,)?) => {
+        on_backend!(memory: $($clause),*);
+        on_backend!(sqlite: $($clause),*);
+        mod real {
+            use super::*;
+
             on_backend!(postgres: $($clause),*);
             on_backend!(pgbouncer: $($clause),*);
         }
@@ -35,14 +52,17 @@ macro_rules! on_backend {
 
 mod begin;
 mod calls;
+mod clients;
 mod device;
 mod key;
 mod limit;
 mod memory;
 mod model;
 mod page;
-mod real;
+mod postgres;
+mod redis;
 mod refresh;
+mod same;
 mod session;
 mod sqlite;
 mod sweep;

@@ -4,7 +4,7 @@ use cambio::session::NewSession;
 
 use super::*;
 
-on_every_backend![
+on_every_swept_backend![
     a_sweep_removes_only_what_has_expired,
     a_sweep_removes_no_more_than_its_limit,
     repeated_sweeps_get_around_many_live_sessions,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::real::free_port;
+use crate::real::postgres_proxy::Proxy;
 
 /// A table with this in it.
 async fn with(schema: &Schema, key: &str, value: impl Into<Value>) -> Value {
@@ -73,6 +74,28 @@ async fn there_are_no_more_connections_than_allowed() {
     let count = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'");
     let count = schema.number(&count).await;
     assert!((1..=3).contains(&count), "{count}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prepared_refresh_is_sent_by_its_name() {
+    let schema = Schema::fresh().await;
+    let proxy = Proxy::start(postgres::shared().await.port).await;
+    for prepared in [true, false] {
+        let mut table = schema.table_on(proxy.port);
+        table["prepared_statements"] = prepared.into();
+        table["postgres"]["max_connections"] = 1.into();
+        let store = open(table).await.unwrap();
+        let number = u64::from(prepared);
+        let session = store.begin(sign_on(number, &format!("d{number}")), at(0)).await.unwrap();
+        proxy.lose_the_answer_to(b"UPDATE");
+        for generation in 1..=3 {
+            let presented = token(&session.session, generation);
+            let account = Some(facts("1663").account);
+            let refreshed = store.refresh(&presented, NextPair { account, ..next(9) }, at(9)).await;
+            assert!(refreshed.is_ok(), "{refreshed:?}");
+        }
+        assert_eq!(proxy.has_lost_it(), !prepared);
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,7 @@
-//! What only the `postgres` backend promises, on a real PostgreSQL and through a real
-//! PgBouncer.
+//! Stores in a real PostgreSQL, directly and through a real PgBouncer. `real` shows what only
+//! this backend promises, and what each of its settings does.
 
-mod faults;
-mod nodes;
-mod schema;
-mod settings;
-mod sweep;
-mod tls;
+mod real;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,0 +1,29 @@
+-- Changes a device: mirrors rules::may_change. Deleting it ends its sessions.
+-- KEYS: sessions, devices
+-- Answers 1, or 0 if there is no such device or it is deleted.
+local device, what, value, gone = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local old = redis.call('HGET', KEYS[2], device)
+if not old then return 0 end
+if string.sub(old, 1, 1) == 'x' and not (what == 'state' and value == 'x') then return 0 end
+
+if what == 'name' then
+  local before, behind = string.match(old, '^([^\n]*\n[^\n]*\n)[^\n]*(\n.*)$')
+  if not before then return redis.error_reply('UNREADABLE a device') end
+  redis.call('HSET', KEYS[2], device, before .. value .. behind)
+  return 1
+end
+
+redis.call('HSET', KEYS[2], device, value .. string.sub(old, 2))
+if value ~= 'x' then return 1 end
+-- Their clients are told, for as long as any of the account's tokens is good.
+local left = redis.call('TTL', KEYS[1])
+local kept = redis.call('HGETALL', KEYS[1])
+for n = 1, #kept, 2 do
+  local expires, on, service =
+    string.match(kept[n + 1], '^%d+ %-?%d+ (%-?%d+) [^\n]*\n([^\n]*)\n([^\n]*)\n')
+  if on == device then
+    redis.call('SET', gone .. kept[n], expires .. '\n' .. on .. '\n' .. service, 'EX', math.max(1, left))
+    redis.call('HDEL', KEYS[1], kept[n])
+  end
+end
+return 1

@@ -1,0 +1,36 @@
+-- What a presented refresh token is worth: mirrors rules::refresh.
+-- KEYS: sessions, devices
+-- Answers a letter with the record behind it: R rotated, P the same pair again; or alone:
+-- N no such session, G gone, D device disabled, X device deleted, U reused, E exhausted.
+local record = redis.call('HGET', KEYS[1], ARGV[1])
+if not record then return 'N' end
+local generation, issued, expires, network, rest, owner, class, account = string.match(record,
+  '^(%d+) (%-?%d+) (%-?%d+) ([01]) ([^\n]*)\n([^\n]*\n[^\n]*)\n([^\n]*)\n(.*)$')
+if not generation then return redis.error_reply('UNREADABLE a session') end
+local now = tonumber(ARGV[2])
+if tonumber(expires) <= now or owner ~= ARGV[3] then return 'G' end
+
+local state = string.sub(redis.call('HGET', KEYS[2], ARGV[4]) or '', 1, 1)
+if state == 'd' then return 'D' end
+if state ~= 'a' then return 'X' end
+
+local current, presented = tonumber(generation), tonumber(ARGV[5])
+if presented == current then
+  if current >= tonumber(ARGV[6]) then
+    redis.call('HDEL', KEYS[1], ARGV[1])
+    return 'E'
+  end
+  if ARGV[9] ~= '' then account = ARGV[9] end
+  record = string.format('%d', current + 1) .. ' ' .. ARGV[2] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8] .. ' '
+    .. rest .. '\n' .. owner .. '\n' .. class .. '\n' .. account
+  redis.call('HSET', KEYS[1], ARGV[1], record)
+  if redis.call('TTL', KEYS[1]) < tonumber(ARGV[10]) then redis.call('EXPIRE', KEYS[1], ARGV[10]) end
+  return 'R' .. record
+end
+if presented > 0 and presented + 1 == current and now <= tonumber(issued) + tonumber(ARGV[11]) then
+  -- Written again where replicas are waited for: they may not have the rotation yet.
+  if ARGV[12] == '1' then redis.call('HSET', KEYS[1], ARGV[1], record) end
+  return 'P' .. record
+end
+redis.call('HDEL', KEYS[1], ARGV[1])
+return 'U'

@@ -1,0 +1,109 @@
+//! Refreshing: one script decides. Only when it finds no session a second call looks why: who
+//! ended it has left the note in the same step, so it is there by then.
+
+use redis::Value;
+
+use super::names::AccountNames;
+use super::{RedisStore, record, time_to_live, unreadable};
+use crate::domain::Timestamp;
+use crate::session::{
+    DeviceState, LAST_GENERATION, NextPair, PresentedRefresh, RefreshError, Refreshed, StoreError,
+    rules,
+};
+
+impl RedisStore {
+    pub(super) async fn rotate(
+        &self,
+        presented: &PresentedRefresh,
+        next: &NextPair,
+        now: Timestamp,
+    ) -> Result<Refreshed, RefreshError> {
+        if next.account.as_ref().is_some_and(|account| account.id != presented.account) {
+            return Err(RefreshError::Gone);
+        }
+        let keys = self.names.account(&presented.tenant, &presented.account);
+        let owner = record::owner(&presented.device, &next.service);
+        let expires_at = next.expires_at.min(presented.id.ends_at);
+        let account = next.account.as_ref().map(record::json).transpose()?.unwrap_or_default();
+        let done = self
+            .write(
+                &self.scripts.refresh,
+                &[&keys.sessions, &keys.devices],
+                &[
+                    record::field(presented.id).as_bytes(),
+                    now.secs().to_string().as_bytes(),
+                    owner.as_bytes(),
+                    presented.device.as_str().as_bytes(),
+                    presented.generation.to_string().as_bytes(),
+                    LAST_GENERATION.to_string().as_bytes(),
+                    expires_at.secs().to_string().as_bytes(),
+                    if next.on_network { b"1" } else { b"0" },
+                    account.as_bytes(),
+                    time_to_live(expires_at, now).to_string().as_bytes(),
+                    next.grace.as_secs().to_string().as_bytes(),
+                    if self.replicas.is_some() { b"1" } else { b"0" },
+                ],
+            )
+            .await?;
+
+        // What was written counts once replicas have it; a refusal counts at once.
+        let Value::BulkString(answer) = &done.value else { return Err(unknown().into()) };
+        let refusal = match answer.first() {
+            Some(b'N') => return Err(self.why_gone(&keys, presented, &owner, now).await?),
+            Some(b'G') => RefreshError::Gone,
+            Some(b'D') => RefreshError::DeviceDisabled,
+            Some(b'X') => RefreshError::DeviceDeleted,
+            Some(b'U') => {
+                done.acknowledged()?;
+                RefreshError::Reused
+            }
+            Some(b'E') => {
+                done.acknowledged()?;
+                RefreshError::Exhausted
+            }
+            Some(b'R' | b'P') => {
+                let Value::BulkString(answer) = done.acknowledged()? else {
+                    return Err(unknown().into());
+                };
+                let session = record::session(&presented.tenant, presented.id, &answer[1..])?;
+                return Ok(match answer[0] {
+                    b'R' => Refreshed::Rotated(session),
+                    _ => Refreshed::Replayed(session),
+                });
+            }
+            _ => return Err(unknown().into()),
+        };
+        Err(refusal)
+    }
+
+    /// Why a session is not there that this token was once good for.
+    async fn why_gone(
+        &self,
+        keys: &AccountNames,
+        presented: &PresentedRefresh,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<RefreshError, StoreError> {
+        let note = format!("{}{}", keys.gone(), record::field(presented.id));
+        let device = presented.device.as_str().as_bytes();
+        let answer = self
+            .read(&keys.sessions, || self.scripts.gone.on(&[&note, &keys.devices], &[device]))
+            .await?;
+        let Value::Array(answer) = answer else { return Err(unknown()) };
+        let [Value::BulkString(note), device] = &answer[..] else { return Ok(RefreshError::Gone) };
+        let (expires_at, was) = record::note(note)?;
+        if !rules::alive(expires_at, now) || was != owner {
+            return Ok(RefreshError::Gone);
+        }
+        let Value::BulkString(device) = device else { return Err(unreadable("device")) };
+        Ok(match record::device_state(device)? {
+            DeviceState::Active => RefreshError::Evicted,
+            DeviceState::Disabled => RefreshError::DeviceDisabled,
+            DeviceState::Deleted => RefreshError::DeviceDeleted,
+        })
+    }
+}
+
+fn unknown() -> StoreError {
+    StoreError("redis: a script answers in no known form".to_owned())
+}

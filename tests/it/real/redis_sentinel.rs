@@ -1,0 +1,119 @@
+//! A real Redis master with two replicas, watched by three sentinels, which ask for a password
+//! of their own.
+
+use redis::Value;
+
+use super::redis::{PASSWORD, Redis};
+use super::server::{Folder, Server};
+use super::{eventually, free_port};
+
+/// The name under which the sentinels know the master.
+pub(crate) const MASTER: &str = "sessions";
+/// The sentinels' password.
+pub(crate) const SENTINEL_PASSWORD: &str = "another s3cret of a test";
+
+/// A running group.
+pub(crate) struct Watched {
+    pub(crate) servers: Vec<Redis>,
+    pub(crate) sentinels: Vec<Sentinel>,
+}
+
+/// A running sentinel.
+pub(crate) struct Sentinel {
+    pub(crate) server: Server,
+    pub(crate) port: u16,
+}
+
+impl Watched {
+    /// A master (the first server), two replicas that are in step, three sentinels that agree.
+    pub(crate) async fn start() -> Self {
+        let plain = ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
+        let mut servers = vec![Redis::start_with(&plain).await];
+        let master = servers[0].port;
+        for _ in 0..2 {
+            let of = format!("127.0.0.1 {master}");
+            let args: Vec<_> = plain.into_iter().chain(["--replicaof", &of]).collect();
+            servers.push(Redis::start_with(&args).await);
+        }
+        let mut sentinels = Vec::new();
+        for _ in 0..3 {
+            sentinels.push(Sentinel::start(master).await);
+        }
+        let watched = Self { servers, sentinels };
+        watched.settled(2).await;
+        watched
+    }
+
+    /// `host:port` of every sentinel.
+    pub(crate) fn places(&self) -> Vec<String> {
+        self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect()
+    }
+
+    /// Waits until the sentinels know each other and the master has so many replicas in step.
+    pub(crate) async fn settled(&self, replicas: usize) {
+        eventually("the sentinels agree", async || {
+            let mut master = None;
+            for sentinel in &self.sentinels {
+                let quorum = sentinel.ask(&["SENTINEL", "CKQUORUM", MASTER]).await.ok()?;
+                matches!(&quorum, Value::SimpleString(text) if text.starts_with("OK 3 usable"))
+                    .then_some(())?;
+                let named = sentinel.master().await?;
+                (*master.get_or_insert(named) == named).then_some(())?;
+            }
+            let master = self.servers.iter().find(|server| Some(server.port) == master)?;
+            let info = master.ask(&["INFO", "replication"]).await.ok()?;
+            let info: String = redis::from_redis_value(info).unwrap();
+            (info.matches("state=online").count() >= replicas).then_some(())
+        })
+        .await;
+    }
+
+    /// The number of the server that the first sentinel says is master.
+    pub(crate) async fn master(&self) -> usize {
+        let port = self.sentinels[0].master().await.unwrap();
+        self.servers.iter().position(|server| server.port == port).unwrap()
+    }
+
+    /// Waits until another server than this one is master by all sentinels' word.
+    pub(crate) async fn deposed(&self, server: usize) {
+        let old = self.servers[server].port;
+        eventually("another one is master", async || {
+            for sentinel in &self.sentinels {
+                (sentinel.master().await? != old).then_some(())?;
+            }
+            Some(())
+        })
+        .await;
+    }
+}
+
+impl Sentinel {
+    async fn start(master: u16) -> Self {
+        let (port, folder) = (free_port(), Folder::new("nobody"));
+        let conf = format!(
+            "port {port}\nbind 127.0.0.1\nrequirepass \"{SENTINEL_PASSWORD}\"\n\
+             sentinel sentinel-pass \"{SENTINEL_PASSWORD}\"\n\
+             sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
+             sentinel auth-pass {MASTER} \"{PASSWORD}\"\n\
+             sentinel down-after-milliseconds {MASTER} 700\n\
+             sentinel failover-timeout {MASTER} 5000\n"
+        );
+        folder.write("sentinel.conf", conf);
+        let mut command = folder.command("sentinel", "redis-server");
+        command.args(["sentinel.conf", "--sentinel"]);
+        let mut server = Server::start("sentinel", folder, command);
+        server.listens(port).await;
+        Self { server, port }
+    }
+
+    /// The port of who it says is master.
+    async fn master(&self) -> Option<u16> {
+        let answer = self.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER]).await.ok()?;
+        let (_, port): (String, u16) = redis::from_redis_value(answer).ok()?;
+        Some(port)
+    }
+
+    async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
+        super::redis::ask(self.port, SENTINEL_PASSWORD, words).await
+    }
+}

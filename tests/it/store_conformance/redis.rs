@@ -1,0 +1,45 @@
+//! Stores in a real Redis: one server, and a cluster. `real` shows what only this backend
+//! promises, and what each of its settings does.
+
+mod real;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::real::redis::PASSWORD;
+use crate::real::{redis, redis_cluster};
+
+impl Backend {
+    /// Keys of its own in the Redis that tests share.
+    pub(super) async fn redis() -> Self {
+        Self::in_redis(&standalone().await).await
+    }
+
+    /// Keys of its own in the cluster that tests share.
+    pub(super) async fn redis_cluster() -> Self {
+        let cluster = redis_cluster::shared().await;
+        let nodes = &cluster.places()[..2];
+        let settings = json!({"kind": "redis", "topology": "cluster", "nodes": nodes,
+            "password": PASSWORD, "prefix": prefix()});
+        Self::in_redis(&settings).await
+    }
+
+    async fn in_redis(settings: &Value) -> Self {
+        let (store, other) = (open(settings.clone()).await, open(settings.clone()).await);
+        Self { store: store.unwrap(), other: other.unwrap(), _holds: Box::new(()) }
+    }
+}
+
+/// Settings for keys of its own in the Redis that tests share.
+async fn standalone() -> Value {
+    let node = format!("127.0.0.1:{}", redis::shared().await.port);
+    json!({"kind": "redis", "nodes": [node], "password": PASSWORD, "prefix": prefix()})
+}
+
+/// Keys that nobody else has.
+fn prefix() -> String {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    format!("test{}:", LAST.fetch_add(1, Ordering::Relaxed))
+}
