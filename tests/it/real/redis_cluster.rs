@@ -36,8 +36,10 @@ impl RedisCluster {
         let mut nodes = Vec::new();
         for number in 0..NODES {
             let bus = free_port().to_string();
-            // A master counts as lost after a second.
-            let plain = "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly no \
+            // A master counts as lost after two seconds. Replicas stay with theirs, so that a machine
+            // that is too busy to answer in time leaves no master without.
+            let plain = "--cluster-enabled yes --cluster-node-timeout 2000 --appendonly no \
+                         --cluster-allow-replica-migration no --cluster-replica-validity-factor 0 \
                          --repl-diskless-sync-delay 0 --cluster-port";
             let mut args: Vec<_> = plain.split_whitespace().chain([bus.as_str()]).collect();
             args.extend(["--save", ""]);
