@@ -51,6 +51,7 @@ async fn serve(args: Args) -> Result<(), Error> {
     let router = Router::new()
         .route("/readyz", get(|| async {}))
         .route("/services/v2/auth/cookiesso/token.json", post(cookie))
+        .route("/session", get(session))
         .route("/ags/getSessionToken", post(mint_ticket))
         .route("/ags/signOnWithSessionToken", post(sign_on))
         .route("/ags/refresh", post(refresh))
@@ -71,6 +72,11 @@ async fn serve(args: Args) -> Result<(), Error> {
 async fn cookie(State(keys): State<Arc<Keys>>, headers: HeaderMap) -> Json<CookieAnswer> {
     std::hint::black_box(headers.get(header::COOKIE));
     Json(keys.cookie_answer())
+}
+
+/// What Cambio asks in the story cookie-http.
+async fn session() -> Json<Value> {
+    Json(serde_json::json!({ "username": "ada", "groups": ["USE_API"] }))
 }
 
 async fn mint_ticket() -> Json<Ticket> {

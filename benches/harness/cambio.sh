@@ -15,8 +15,36 @@ start_cambio() {
         settings+=(CAMBIO__TENANTS__COMMUNITY__ANSWERHUB__TOKENS__PROFILE=standard)
     fi
     mkdir -p "$dir"
+    if [[ $store == http ]]; then
+        asking_config "$port" >"$dir/config.toml"
+        spawn "$dir" env "${settings[@]}" "$CAMBIO" serve --config "$dir/config.toml"
+        return
+    fi
     spawn "$dir" env "${settings[@]}" "$CAMBIO" demo --json \
         --listen "127.0.0.1:$port" --data-dir "$dir/data" --store "$store"
+}
+
+# asking_config PORT: a tenant whose cookies are a remote system's, which the floor plays. It is asked
+# once; what is measured is a verdict from the cache.
+asking_config() {
+    cat <<END
+environment = "development"
+server.listen = "127.0.0.1:$1"
+store.kind = "memory"
+keys.encryption_key = "$(head -c 32 /dev/urandom | base64)"
+[validators.sso]
+kind = "http"
+url = "http://127.0.0.1:$FLOOR_PORT/session"
+send.cookie.name = "AnswerHubCookieSSO"
+fields = { subject = "username", roles = "groups" }
+cache.ttl = "10m"
+[[tenants.community.services]]
+name = "AnswerHubCookieSSO"
+validator = "sso"
+[tenants.community.answerhub]
+cookie_service = "AnswerHubCookieSSO"
+tokens.issuer = "https://community.example.com"
+END
 }
 
 # read_credentials DIR: what `demo --json` printed, as the environment of the load scripts.

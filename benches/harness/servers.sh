@@ -66,7 +66,7 @@ start_pair() {
     else
         start_cambio "$WORK/cambio" "$2" "$3"
         wait_ready "$WORK/cambio" "$ADMIN_PORT"
-        read_credentials "$WORK/cambio"
+        if [[ $2 == http ]]; then floor_credentials; else read_credentials "$WORK/cambio"; fi
     fi
     CANDIDATE_PID=$PID
     # The floor believes anything: it gets the same bytes.

@@ -46,8 +46,8 @@ impl Verified {
     }
 }
 
-/// The keyed name of a one-time credential in the session store: the SHA-256
-/// digest of its text. The text itself never reaches a store.
+/// The name of a one-time credential in the session store: what of its text only counts,
+/// then a digest of all of it. The text itself never reaches a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OneTimeClaim(pub [u8; 32]);
 

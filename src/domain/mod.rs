@@ -2,6 +2,7 @@
 //! credentials and identities. It imports nothing else of the crate and does no
 //! I/O; values are parsed once, at the edge, and cannot be half-built.
 
+pub mod claims;
 pub mod clock;
 pub mod context;
 pub mod credential;

@@ -32,7 +32,7 @@ pub async fn exchange(
     let account = service.accounts.by_id(&tenant.id, &operator.account).await?;
     Forbidden::unless_active(account.state)?;
 
-    let token = sso::generate_ticket(cx.random);
+    let token = ags.tickets.next(cx.random);
     let ticket = Ticket {
         tenant: tenant.id.clone(),
         service: service.name.clone(),

@@ -1,105 +1,42 @@
-//! Asking another system over HTTP, for the kinds that do (`http`, `jwt` with a JWKS URL):
-//! no redirects, no proxies from the environment, no retries, every wait and every size
-//! bounded. Turns transport failures into `Unavailable` or `Upstream`; never quotes a
-//! request, whose URL may hold a credential.
+//! Asking another system over HTTP, for the kinds that do (`http`, `introspection`, `oidc`,
+//! `jwt` with a JWKS URL): no redirects, no proxies from the environment, no retries, every
+//! wait and every size bounded. Turns transport failures into `Unavailable` or `Upstream`;
+//! never quotes a request, whose URL may hold a credential.
 
+mod auth;
+mod client;
 mod failure;
+mod header;
 mod hint;
+mod live;
+mod settings;
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
-use serde::Deserialize;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
-use self::failure::deepest;
+use self::auth::Auth;
+use self::client::Clients;
 pub(super) use self::failure::{Failure, Reached};
+pub(super) use self::header::{header_name, percent_encoded, sensitive};
+use self::live::Live;
+pub(super) use self::settings::FetchSettings;
 use super::ValidateError;
 use super::asks::Hint;
-use crate::domain::setting::{HumanDuration, Problems, join};
+use crate::domain::Timestamp;
+use crate::support::trace::{self, Fact};
 
 /// The longest `Retry-After` that is believed.
 const MAX_RETRY_AFTER: u64 = 300;
 
-/// How another system is asked; part of several tables.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct FetchSettings {
-    /// To have a connection.
-    pub(super) connect_timeout: HumanDuration,
-    /// Between two reads.
-    pub(super) read_timeout: HumanDuration,
-    /// In all; a request's own deadline may be sooner.
-    pub(super) timeout: HumanDuration,
-    /// The largest accepted answer.
-    pub(super) max_bytes: usize,
-    /// The only certificate authorities that are trusted, PEM; the system's when absent.
-    pub(super) ca_file: Option<PathBuf>,
-    /// Permits `http:` to another host than this one.
-    pub(super) allow_plain_http: bool,
-}
-
-impl Default for FetchSettings {
-    fn default() -> Self {
-        Self {
-            connect_timeout: HumanDuration::secs(1),
-            read_timeout: HumanDuration::secs(2),
-            timeout: HumanDuration::secs(3),
-            max_bytes: 64 * 1024,
-            ca_file: None,
-            allow_plain_http: false,
-        }
-    }
-}
-
-impl FetchSettings {
-    /// The client; the certificate file is read once.
-    pub(super) fn build(&self, path: &str, problems: &mut Problems) -> Option<Upstream> {
-        let before = problems.len();
-        for (key, value) in [
-            ("connect_timeout", self.connect_timeout),
-            ("read_timeout", self.read_timeout),
-            ("timeout", self.timeout),
-        ] {
-            if value.0.is_zero() {
-                problems.push(join(path, key), "must be longer than zero");
-            }
-        }
-        if !(1..=16 * 1024 * 1024).contains(&self.max_bytes) {
-            problems.push(join(path, "max_bytes"), "must be from 1 to 16777216");
-        }
-        let mut builder = Client::builder()
-            .connect_timeout(self.connect_timeout.0)
-            .read_timeout(self.read_timeout.0)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .user_agent("cambio");
-        if let Some(file) = &self.ca_file {
-            let authorities = problems.ok(&join(path, "ca_file"), authorities(file));
-            builder = builder.tls_certs_only(authorities.unwrap_or_default());
-        }
-        let client = builder.build().map_err(|e| format!("cannot set up TLS: {}", deepest(&e)));
-        let client = problems.ok(path, client)?;
-        let upstream = Upstream { client, timeout: self.timeout.0, max_bytes: self.max_bytes };
-        (problems.len() == before).then_some(upstream)
-    }
-}
-
-fn authorities(file: &Path) -> Result<Vec<Certificate>, String> {
-    let pem = std::fs::read(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(authorities) if !authorities.is_empty() => Ok(authorities),
-        _ => Err(format!("{} holds no PEM certificate", file.display())),
-    }
-}
-
 /// The other system.
 #[derive(Debug)]
 pub(super) struct Upstream {
-    client: Client,
+    clients: Clients,
+    /// Of every request.
+    headers: Vec<(HeaderName, Live<HeaderValue>)>,
+    auth: Auth,
     timeout: Duration,
     max_bytes: usize,
 }
@@ -118,9 +55,26 @@ pub(super) struct Answer {
 }
 
 impl Upstream {
-    /// Makes requests for [`Upstream::send`].
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    /// A request for [`Upstream::send`], with the configured headers and authentication.
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        let mut request = self.clients.current().request(method, url);
+        for (name, value) in &self.headers {
+            request = request.header(name, (*value.get()).clone());
+        }
+        match self.auth.header() {
+            Some(value) => request.header(AUTHORIZATION, value),
+            None => request,
+        }
+    }
+
+    /// A POST of a form, with what the authentication adds to it.
+    pub(super) fn form(&self, url: Url, fields: &[(&str, &str)], now: Timestamp) -> RequestBuilder {
+        let proof = self.auth.fields(url.as_str(), now);
+        let proof = proof.iter().map(|(name, value)| (*name, value.expose()));
+        let fields: Vec<_> = fields.iter().copied().chain(proof).collect();
+        self.request(Method::POST, url)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
+            .body(header::form(&fields))
     }
 
     /// Asks, and waits for the whole answer until `deadline` at most. The content is read
@@ -134,14 +88,37 @@ impl Upstream {
         request: RequestBuilder,
         deadline: Instant,
     ) -> Result<Answer, Failure> {
-        let deadline = deadline.min(Instant::now() + self.timeout);
-        match tokio::time::timeout_at(deadline.into(), self.exchange(request)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failure::new(ValidateError::unavailable("no answer in time"))),
-        }
+        self.send_for(request, deadline, |status| status.is_success()).await
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+    /// [`Upstream::send`], reading the content of answers with the statuses that `wanted`
+    /// picks.
+    pub(super) async fn send_for(
+        &self,
+        request: RequestBuilder,
+        deadline: Instant,
+        wanted: fn(StatusCode) -> bool,
+    ) -> Result<Answer, Failure> {
+        let begun = Instant::now();
+        let deadline = deadline.min(begun + self.timeout);
+        let asked = trace::is_on().then(|| asked(&request)).flatten();
+        let outcome =
+            tokio::time::timeout_at(deadline.into(), self.exchange(request, wanted)).await;
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::new(ValidateError::unavailable("no answer in time"))),
+        };
+        if let Some((method, origin)) = asked {
+            note(&method, &origin, begun, &outcome);
+        }
+        outcome
+    }
+
+    async fn exchange(
+        &self,
+        request: RequestBuilder,
+        wanted: fn(StatusCode) -> bool,
+    ) -> Result<Answer, Failure> {
         let mut response = request.send().await.map_err(|e| Failure::before_answer(&e))?;
         let mut answer = Answer {
             status: response.status(),
@@ -150,7 +127,7 @@ impl Upstream {
             is_json: is_json(&response),
             body: Vec::new(),
         };
-        if !answer.status.is_success() {
+        if !wanted(answer.status) {
             return Ok(answer);
         }
         while let Some(chunk) = response.chunk().await.map_err(|e| Failure::in_answer(&e))? {
@@ -162,6 +139,30 @@ impl Upstream {
         }
         Ok(answer)
     }
+}
+
+/// A request's method and origin. Neither its path nor its query: they may hold the credential.
+fn asked(request: &RequestBuilder) -> Option<(Method, String)> {
+    let request = request.try_clone()?.build().ok()?;
+    Some((request.method().clone(), request.url().origin().ascii_serialization()))
+}
+
+/// Notes who was asked and what came of it, for `explain`.
+fn note(method: &Method, origin: &str, begun: Instant, outcome: &Result<Answer, Failure>) {
+    trace::note("asked", || {
+        let answer = outcome.as_ref().ok();
+        let why = outcome.as_ref().err().map(|failure| failure.error.to_string());
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        [
+            ("method", Fact::plain(method.as_str())),
+            ("origin", Fact::plain(origin)),
+            ("status", Fact::plain(answer.map(|answer| answer.status.as_u16()))),
+            ("is_json", Fact::plain(answer.map(|answer| answer.is_json))),
+            ("bytes", Fact::plain(answer.map(|answer| answer.body.len()))),
+            ("millis", Fact::plain(millis)),
+            ("why", Fact::plain(why)),
+        ]
+    });
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

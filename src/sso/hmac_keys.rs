@@ -7,6 +7,8 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use base64::Engine;
 
+use super::unseal::hex;
+use crate::domain::secret::constant_time_eq;
 use crate::domain::setting::{Problems, SecretSource, join};
 
 /// The shortest accepted secret, in bytes. Whoever has one cookie can try secrets at home, so
@@ -47,6 +49,12 @@ impl HmacKeys {
         }
         let Ok(len) = engine.decode_slice(mac, &mut buffer) else { return false };
         self.0.iter().any(|key| hmac::verify(key, signed, &buffer[..len]).is_ok())
+    }
+
+    /// Whether `mac`, in lower-case hexadecimal, is one of these keys' MAC of `signed`.
+    pub(super) fn verify_hex(&self, signed: &[u8], mac: &str) -> bool {
+        let ours = |key| hex(hmac::sign(key, signed).as_ref());
+        self.0.iter().any(|key| constant_time_eq(ours(key).as_bytes(), mac.as_bytes()))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Times as JavaScript's `toISOString` and Python's `isoformat` write them (RFC 3339 section
-//! 5.6). Called for times that stand inside authenticated sessions. A time without an
+//! Times as JavaScript's `toISOString`, Python's `isoformat` and Rails write them (RFC 3339
+//! section 5.6). Called for times that stand inside authenticated sessions. A time without an
 //! offset is none: it would be the writer's local time, which nobody here knows.
 
 use crate::domain::Timestamp;

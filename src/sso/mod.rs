@@ -3,32 +3,39 @@
 //! to the kinds that ship. Validators know nothing of HTTP requests, tenants'
 //! dialects or tokens.
 
+mod any_of;
 mod asks;
 mod authjs;
 mod better_auth;
 mod cache;
+mod cas;
 mod credential;
 mod django;
 mod endpoint;
+mod expectations;
+mod expression;
 mod fetch;
-mod fields;
 mod flask;
 mod hmac_keys;
 mod http;
+mod introspection;
 mod iron_session;
 mod iso_time;
 mod jwt;
 mod laravel;
+pub mod lookup;
 mod mapping;
 pub mod operator;
 mod rails;
+mod redis_session;
 mod scripted;
-mod session_fields;
+mod session_digest;
 mod session_token;
 pub mod settings;
 mod signed_cookie;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the kinds that read a session store"))]
 mod signed_id;
+mod sql_session;
+mod stored;
 mod timed_text;
 mod unseal;
 mod upstream;
@@ -37,7 +44,8 @@ mod users;
 mod vectors;
 
 pub use cache::Purge;
-pub use session_token::{digest as ticket_digest, generate as generate_ticket};
+pub use session_digest::session_digest;
+pub use session_token::{TicketSource, digest as ticket_digest};
 pub use signed_cookie::{Payload as SignedCookiePayload, issue as issue_signed_cookie};
 pub use users::hash_password;
 
@@ -57,10 +65,12 @@ use crate::domain::{Credential, CredentialKind, ServiceName, TenantId, Timestamp
 ///   fault; [`ValidateError::Unavailable`] if it could not find out;
 ///   [`ValidateError::Upstream`] if the other side broke its contract.
 /// * It gives up at [`ValidateCx::deadline`] with `Unavailable`.
-/// * It is cancel-safe: dropping the future leaves nothing half done and consumes nothing.
+/// * It is cancel-safe: dropping the future leaves nothing half done and consumes nothing here. (What
+///   another system uses up by being asked, such as a CAS ticket, is that system's own rule.)
 /// * It never logs, stores or echoes the credential, in errors included.
 /// * It sends an upstream nothing of a request but the one credential it is about.
 /// * It answers `Malformed` to a [`CredentialKind`] that it does not accept.
+/// * What it does not recognize, it answers `Malformed` or `Rejected` without asking anybody.
 #[async_trait]
 pub trait SsoValidator: Send + Sync + fmt::Debug {
     /// The kind's name as the configuration spells it.
@@ -68,6 +78,28 @@ pub trait SsoValidator: Send + Sync + fmt::Debug {
 
     /// Whether it takes credentials of this kind; asked once, when services are bound at boot.
     fn accepts(&self, kind: CredentialKind) -> bool;
+
+    /// Whether the credential is its business, so that its verdict is the one that counts where
+    /// there are several validators (`any_of`). Asks nobody and is about as cheap as opening a
+    /// cookie. `true` proves nothing: the credential may have expired. `false` is certain: it
+    /// has another form, no key of this validator made it, or it names another issuer. A
+    /// validator that would have to ask somebody recognizes everything that it could ask about,
+    /// so that its outage is never mistaken for a credential that is nobody's.
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.accepts(credential.kind())
+    }
+
+    /// Whether [`SsoValidator::recognizes`] tells its credentials from those of others by more
+    /// than how they travel; asked once, at boot.
+    fn is_selective(&self) -> bool {
+        false
+    }
+
+    /// Whether to validate is to use the credential up, so that whoever only wants to know
+    /// (`explain`) must not.
+    fn uses_up(&self, _credential: &Credential) -> bool {
+        false
+    }
 
     /// Decides.
     ///

@@ -63,7 +63,9 @@ impl OperatorKeysSettings {
         let rules = ClaimRules {
             issuer: Expected::Unchecked,
             audience: Expected::OneOf(vec![AUDIENCE.to_owned()]),
-            header_typ: None,
+            authorized_party: Expected::Unchecked,
+            client_id: Expected::Unchecked,
+            header_typ: Expected::Unchecked,
             claim_typ: Some(TYP.to_owned()),
             leeway: self.leeway.0,
         };

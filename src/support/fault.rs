@@ -25,7 +25,10 @@ pub enum FaultKind {
     /// The server answered that it will not or cannot do this now: not ready, no permission,
     /// a failed log-in, a query that is wrong.
     Refused,
-    /// The answer is not of the kind that the command has.
+    /// The server answered properly that what is there is not of the type that was asked for:
+    /// one entry's or one value's fault, not the server's.
+    WrongType,
+    /// The answer is none that the server could have meant: another protocol.
     Nonsense,
 }
 

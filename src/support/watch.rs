@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use zeroize::Zeroizing;
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
@@ -126,8 +127,10 @@ fn stamp(path: &Path) -> Result<Stamp, String> {
     Ok(Stamp { modified: meta.modified().ok(), len: meta.len() })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
+/// Wiped after use: it may be a secret.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let bytes = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    Ok(Zeroizing::new(bytes))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines are dropped when so much is waiting, in bytes.
 const MAX_WAITING: usize = 8 * 1024 * 1024;
-/// Enough to be written without waiting for more.
-const BATCH: usize = 256 * 1024;
+/// Enough to be written without waiting for more; two of these stay in a core's cache.
+const BATCH: usize = 64 * 1024;
 /// How long a line may wait for others.
 const GATHER: Duration = Duration::from_millis(20);
 

@@ -5,6 +5,7 @@
 //! anything else, and no error or log ever holds a token's text.
 
 mod alg;
+mod assertion;
 mod build;
 mod error;
 mod imported;
@@ -23,6 +24,7 @@ mod signer;
 mod verify;
 
 pub use alg::Algorithm;
+pub use assertion::AssertionKey;
 pub use build::KeyCx;
 pub use error::{KeyError, MintError, TokenError};
 pub use imported::ImportedKey;

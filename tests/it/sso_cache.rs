@@ -31,7 +31,7 @@ impl Fixture {
         let up = Upstream::start(yes()).await;
         let mut table = json!({"kind": "http", "url": format!("{}/session", up.origin),
             "send": {"cookie": {"name": "s"}}, "read_timeout": "20s", "timeout": "20s",
-            "fields": {"subject": "sub", "expires_at": "exp", "attributes": {"about": "about"}}});
+            "fields": {"subject": "sub", "expires_at": {"cel": "session.?exp.orValue(253402300799)"}, "attributes": {"about": "about"}}});
         table.as_object_mut().unwrap().extend(tables.as_object().unwrap().clone());
         Self { validator: validator(table), up }
     }

@@ -15,10 +15,13 @@ use cambio::sso::{SignedCookiePayload, SsoValidator, issue_signed_cookie, ticket
 use cambio::support::Watcher;
 use serde_json::json;
 
+use crate::fake_postgres::{self, FakePostgres};
+use crate::fake_redis::{self, FakeRedis};
 use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
+use crate::sso_cas;
 use crate::sso_fixtures::{
-    NOW, SECRET, SigningKey, Tickets, build_with, cheap_hash, cookie, cx, cx_for, name, password,
-    ticket, token, try_build, validator, vector,
+    NOW, SECRET, SigningKey, Tickets, any_of_validators, build_with, cheap_hash, cookie, cx,
+    cx_for, merged, name, password, refusing_port, ticket, token, try_build, validator, vector,
 };
 use crate::sso_sealed::mint;
 
@@ -90,6 +93,10 @@ macro_rules! contract {
             clauses::a_dropped_call_consumes_nothing(fixture().await).await;
         }
         #[tokio::test]
+        async fn what_it_does_not_recognize_it_refuses_without_asking() {
+            clauses::what_it_does_not_recognize_it_refuses_without_asking(fixture().await).await;
+        }
+        #[tokio::test]
         async fn no_error_and_no_debug_text_holds_the_credential() {
             clauses::no_error_and_no_debug_text_holds_the_credential(fixture().await).await;
         }
@@ -97,8 +104,10 @@ macro_rules! contract {
 }
 
 contract!(
+    any_of,
     authjs,
     better_auth,
+    cas,
     django,
     flask,
     http,
@@ -108,9 +117,13 @@ contract!(
     jwt_by_url,
     laravel,
     rails,
+    redis_session,
+    redis_session_cached,
     scripted,
     session_token,
     signed_cookie,
+    sql_session,
+    sql_session_cached,
     users
 );
 
@@ -226,6 +239,26 @@ mod clauses {
         assert_eq!(first, second);
     }
 
+    pub(super) async fn what_it_does_not_recognize_it_refuses_without_asking(f: Fixture) {
+        assert!(f.validator.recognizes(&f.good));
+        let hanging = f.hanging.map(|(validator, credential, _)| (validator, credential));
+        let failing: Vec<_> = [f.down, hanging, f.nonsense].into_iter().flatten().collect();
+        for (validator, credential) in &failing {
+            assert!(validator.recognizes(credential), "what it would ask about is its business");
+        }
+        let strange = ["", "hello", "a.b.c", "v1.e30.x", "a\r\nb", "zoë"].map(cookie);
+        let strange = strange.into_iter().chain([token("hello"), password("ann", "x")]);
+        let credentials: Vec<_> =
+            [f.rejected, f.malformed].concat().into_iter().chain(strange).collect();
+        // Those that cannot ask anybody say the same.
+        for validator in std::iter::once(&f.validator).chain(failing.iter().map(|(v, _)| v)) {
+            for credential in credentials.iter().filter(|c| !validator.recognizes(c)) {
+                let verdict = validator.validate(credential, &cx_for(Duration::from_secs(5))).await;
+                assert!(matches!(name(&verdict), "malformed" | "rejected"), "{verdict:?}");
+            }
+        }
+    }
+
     pub(super) async fn no_error_and_no_debug_text_holds_the_credential(f: Fixture) {
         let mut texts = vec![format!("{:?}", f.validator)];
         let mut credentials = [f.rejected, f.malformed].concat();
@@ -250,6 +283,32 @@ mod clauses {
             }
         }
     }
+}
+
+/// A cookie that is opened here, before a session endpoint that is asked about all others.
+async fn any_of() -> Fixture {
+    let up = Upstream::start(Behaviour::json(json!({"sub": "ann"}))).await;
+    up.only_for("cookie: s=good-session", Behaviour::status(401, "", ""));
+    let hang = Upstream::start(Behaviour::Hang).await;
+    let nonsense = Upstream::start(Behaviour::Garbage).await;
+    let list = |origin: &str| {
+        let portal = json!({"kind": "signed_cookie", "secrets": [SECRET]});
+        let sso = json!({"kind": "http", "url": format!("{origin}/session"),
+            "send": {"cookie": {"name": "s"}}, "fields": {"subject": "sub"},
+            "read_timeout": "60s", "timeout": "60s"});
+        any_of_validators([("portal", portal), ("sso", sso)])
+    };
+    let good = cookie("good-session");
+    Fixture {
+        rejected: vec![cookie("other-session")],
+        malformed: vec![cookie("good-session; admin=1"), cookie("zoë")],
+        down: Some((list(&refusing_origin().await), good.clone())),
+        hanging: Some((list(&hang.origin), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((list(&nonsense.origin), good.clone())),
+        _alive: vec![Box::new(hang), Box::new(nonsense)],
+        ..Fixture::new(list(&up.origin), good)
+    }
+    .keeping(up)
 }
 
 /// A cookie cache that the real library wrote; its copy is good for longer than until `NOW`.
@@ -393,6 +452,11 @@ impl Fixture {
     }
 }
 
+/// A text of the form that tickets have.
+fn ticket_text(name: &str) -> String {
+    format!("{name:0<32}")
+}
+
 async fn session_token() -> Fixture {
     let table = || json!({"kind": "session_token"});
     let watcher = Watcher::default();
@@ -400,19 +464,19 @@ async fn session_token() -> Fixture {
     let put = async |text: &str, change: fn(&mut cambio::session::Ticket)| {
         let mut ticket = ticket();
         change(&mut ticket);
-        tickets.put_ticket(ticket_digest(text), ticket).await.unwrap();
+        tickets.put_ticket(ticket_digest(&ticket_text(text)), ticket).await.unwrap();
     };
-    put("good-ticket", |_| {}).await;
-    put("of-other-tenant", |t| t.tenant = cambio::domain::TenantId::parse("x").unwrap()).await;
-    put("of-other-service", |t| t.service = cambio::domain::ServiceName::parse("x").unwrap()).await;
-    put("old-ticket", |t| t.expires_at = NOW).await;
+    put("good", |_| {}).await;
+    put("othertenant", |t| t.tenant = cambio::domain::TenantId::parse("x").unwrap()).await;
+    put("otherservice", |t| t.service = cambio::domain::ServiceName::parse("x").unwrap()).await;
+    put("old", |t| t.expires_at = NOW).await;
     let down = Tickets { down: true, ..Tickets::default() };
     let hang = Tickets { hang: true, ..Tickets::default() };
     let build = |tickets| build_with(table(), Arc::new(tickets), &watcher, true).unwrap();
-    let good = token("good-ticket");
-    let rejected = ["of-other-tenant", "of-other-service", "old-ticket", "unknown-ticket"];
+    let good = token(&ticket_text("good"));
+    let rejected = ["othertenant", "otherservice", "old", "unknown"];
     Fixture {
-        rejected: rejected.map(token).to_vec(),
+        rejected: rejected.map(|name| token(&ticket_text(name))).to_vec(),
         malformed: vec![token("short"), token("with spaces in it"), token(&"a".repeat(513))],
         down: Some((build(down), good.clone())),
         hanging: Some((build(hang), good.clone(), Duration::from_millis(20))),
@@ -446,6 +510,118 @@ async fn http_with(further: serde_json::Value) -> Fixture {
     Fixture {
         rejected: vec![cookie("other-session")],
         malformed: vec![cookie("good-session; admin=1"), cookie("a\r\nb"), cookie("zoë")],
+        down: Some((asking(&refusing_origin().await), good.clone())),
+        hanging: Some((asking(&hang.origin), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((asking(&nonsense.origin), good.clone())),
+        _alive: vec![Box::new(hang), Box::new(nonsense)],
+        ..Fixture::new(asking(&up.origin), good)
+    }
+    .keeping(up)
+}
+
+/// A store that knows one session, one that is over and one of a visitor.
+async fn redis_session() -> Fixture {
+    redis_session_with(json!({})).await
+}
+
+async fn redis_session_cached() -> Fixture {
+    redis_session_with(json!({"cache": {}, "upstream": {}})).await
+}
+
+async fn redis_session_with(further: serde_json::Value) -> Fixture {
+    let sessions = [
+        ("sess:good-session-0000", r#"{"user":"ann"}"#, 60_000),
+        ("sess:over-session-0000", r#"{"user":"ann"}"#, 0),
+        ("sess:visitor-session-0", r#"{"cart":[]}"#, 60_000),
+        ("sess:broken-session-00", "{", 60_000),
+    ];
+    let up = FakeRedis::start(&sessions).await;
+    let hang = FakeRedis::start(&[]).await;
+    hang.then(fake_redis::Behaviour::Hang);
+    let asking = |port: u16| {
+        validator(merged(
+            json!({"kind": "redis_session", "key": "sess:{id}", "format": "json",
+                "fields": {"subject": "user"},
+                "redis": {"port": port, "timeout": "60s", "connect_timeout": "60s"}}),
+            &further,
+        ))
+    };
+    let good = cookie("good-session-0000");
+    Fixture {
+        rejected: ["over-session-0000", "visitor-session-0", "unknown-session-0"]
+            .map(cookie)
+            .to_vec(),
+        malformed: ["short", "good-session-000*", "good session 0000"].map(cookie).to_vec(),
+        down: Some((asking(refusing_port().await), good.clone())),
+        hanging: Some((asking(hang.port), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((asking(up.port), cookie("broken-session-00"))),
+        _alive: vec![Box::new(hang)],
+        ..Fixture::new(asking(up.port), good)
+    }
+    .keeping(up)
+}
+
+async fn sql_session() -> Fixture {
+    sql_session_with(json!({})).await
+}
+
+async fn sql_session_cached() -> Fixture {
+    sql_session_with(json!({"cache": {}, "upstream": {}})).await
+}
+
+async fn sql_session_with(further: serde_json::Value) -> Fixture {
+    use fake_postgres::{INT8, TEXT};
+    let row = |data: &str, end: i64| {
+        let end = Some((NOW.secs() + end).to_be_bytes().to_vec());
+        vec![vec![("data", TEXT, Some(data.as_bytes().to_vec())), ("expires_at", INT8, end)]]
+    };
+    let sessions = [
+        ("good-session-0000", row(r#"{"user":"ann"}"#, 60)),
+        ("over-session-0000", row(r#"{"user":"ann"}"#, 0)),
+        ("visitor-session-0", row(r#"{"cart":[]}"#, 60)),
+        ("broken-session-00", row("{", 60)),
+    ];
+    let up = FakePostgres::start(&sessions).await;
+    let hang = FakePostgres::start(&[]).await;
+    hang.then(fake_postgres::Behaviour::Hang);
+    let asking = |port: u16| {
+        validator(merged(
+            json!({"kind": "sql_session", "format": "json", "fields": {"subject": "user"},
+                "query": "select data, expires_at from sessions where id = $1",
+                "postgres": {"port": port, "timeout": "60s", "connect_timeout": "60s"}}),
+            &further,
+        ))
+    };
+    let good = cookie("good-session-0000");
+    Fixture {
+        rejected: ["over-session-0000", "visitor-session-0", "unknown-session-0"]
+            .map(cookie)
+            .to_vec(),
+        malformed: ["short", "good-session-000*", "good session 0000"].map(cookie).to_vec(),
+        down: Some((asking(refusing_port().await), good.clone())),
+        hanging: Some((asking(hang.port), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((asking(up.port), cookie("broken-session-00"))),
+        _alive: vec![Box::new(hang)],
+        ..Fixture::new(asking(up.port), good)
+    }
+    .keeping(up)
+}
+
+/// A server that knows one ticket, over and over.
+async fn cas() -> Fixture {
+    let up = Upstream::start(sso_cas::yes("<cas:user>ann</cas:user>")).await;
+    let line = "GET /cas?service=https%3A%2F%2Fapp.example&ticket=ST-good-ticket HTTP/1.1";
+    up.only_for(line, sso_cas::no("INVALID_TICKET"));
+    let hang = Upstream::start(Behaviour::Hang).await;
+    let nonsense = Upstream::start(Behaviour::Garbage).await;
+    let asking = |origin: &str| {
+        validator(json!({"kind": "cas", "url": format!("{origin}/cas"),
+            "service": "https://app.example", "read_timeout": "60s", "timeout": "60s"}))
+    };
+    let good = token("ST-good-ticket");
+    Fixture {
+        rejected: vec![token("ST-other-ticket"), cookie("ST-used-ticket")],
+        malformed: vec![token("good-ticket"), token("PT-good-ticket"), token("ST-a&ticket=b")],
         down: Some((asking(&refusing_origin().await), good.clone())),
         hanging: Some((asking(&hang.origin), good.clone(), Duration::from_millis(100))),
         nonsense: Some((asking(&nonsense.origin), good.clone())),

@@ -20,7 +20,7 @@ use cambio::domain::identity::OneTimeClaim;
 use cambio::domain::setting::{Problem, Problems};
 use cambio::domain::{Credential, SecretString, ServiceName, TenantId, Timestamp, Verified};
 use cambio::session::{StoreError, Ticket, TicketStore};
-use cambio::sso::settings::{BuildCx, build};
+use cambio::sso::settings::{BuildCx, build, build_all};
 use cambio::sso::{SsoValidator, ValidateCx, ValidateError};
 use cambio::support::Watcher;
 use parking_lot::Mutex;
@@ -129,10 +129,47 @@ pub(crate) fn validator(table: Value) -> Arc<dyn SsoValidator> {
     try_build(table, &Watcher::default(), false).unwrap()
 }
 
+/// An `any_of` over these tables.
+pub(crate) fn any_of_validators<const N: usize>(
+    tables: [(&str, Value); N],
+) -> Arc<dyn SsoValidator> {
+    let names: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
+    let list = ("list".to_owned(), json!({"kind": "any_of", "validators": names}));
+    let tables = tables.into_iter().map(|(name, table)| (name.to_owned(), table));
+    let tables: Vec<(String, Value)> = tables.chain([list]).collect();
+    let watcher = Watcher::default();
+    let tickets = Arc::new(Tickets::default());
+    let cx = BuildCx { tickets, watcher: &watcher, production: false };
+    let mut problems = Problems::default();
+    let borrowed = tables.iter().map(|(name, table)| (name, table));
+    let mut built = build_all(borrowed, "validators", &cx, &mut problems);
+    assert!(problems.is_empty(), "{problems:?}");
+    built.remove("list").unwrap()
+}
+
 /// The key paths of the problems that a table has.
 pub(crate) fn problem_paths(table: Value) -> Vec<String> {
     let problems = try_build(table, &Watcher::default(), false).err().unwrap_or_default();
     problems.into_iter().map(|p| p.path).collect()
+}
+
+/// A table with further keys.
+pub(crate) fn merged(mut table: Value, further: &Value) -> Value {
+    for (key, value) in further.as_object().unwrap() {
+        match (table.get_mut(key), value) {
+            (Some(Value::Object(_)), Value::Object(_)) => {
+                table[key] = merged(table[key].take(), value);
+            }
+            _ => table[key] = value.clone(),
+        }
+    }
+    table
+}
+
+/// A port of this machine where nobody listens.
+pub(crate) async fn refusing_port() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 /// A file of what a real library wrote, and the cookie at a place in it.

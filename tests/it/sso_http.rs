@@ -128,7 +128,7 @@ async fn nonsense_is_the_other_sides_fault() {
         Behaviour::json(with(active(), json!({"active": "yes"}))),
         Behaviour::json(with(active(), json!({"user": {"id": ""}}))),
         Behaviour::json(with(active(), json!({"roles": 7}))),
-        Behaviour::json(with(active(), json!({"exp": 1.5e9}))),
+        Behaviour::json(with(active(), json!({"exp": null}))),
         Behaviour::json(with(active(), json!({"exp": "2030-01-01"}))),
     ] {
         let what = format!("{behaviour:?}");
@@ -181,12 +181,13 @@ async fn a_header_gets_its_prefix() {
 #[tokio::test]
 async fn a_url_gets_the_credential_percent_encoded() {
     let by_path = json!({"send": "url", "url": "ORIGIN/sessions/{credential}/user"});
-    let request = sent(by_path, "../admin?x=1#&%2e").await;
-    let line = "GET /sessions/..%2Fadmin%3Fx%3D1%23%26%252e/user HTTP/1.1\r\n";
+    let request = sent(by_path, "..admin?x=1#&[uid] @:").await;
+    let line = "GET /sessions/..admin%3Fx%3D1%23%26%5Buid%5D%20%40%3A/user HTTP/1.1\r\n";
     assert!(request.starts_with(line), "{request}");
     let by_query = json!({"send": "url", "url": "ORIGIN/session?id={credential}&v=1"});
-    let request = sent(by_query, "a&admin=1").await;
-    assert!(request.starts_with("GET /session?id=a%26admin%3D1&v=1 HTTP/1.1\r\n"), "{request}");
+    let request = sent(by_query, "a&admin=1/../%2e;b").await;
+    let line = "GET /session?id=a%26admin%3D1%2F..%2F%252e%3Bb&v=1 HTTP/1.1\r\n";
+    assert!(request.starts_with(line), "{request}");
 }
 
 #[tokio::test]
@@ -197,7 +198,8 @@ async fn a_credential_that_could_change_the_request_is_malformed_and_not_sent() 
     for (changes, bad) in [
         (json!({}), vec!["a; b=c", "a\r\nb: c", " a", "a\0", "é", "a\u{7f}"]),
         (by_header, vec!["a b", "a,b", "a\"b", "a\r\nb: c", "é"]),
-        (by_url, vec![".", "..", "...", "a\nb", "é"]),
+        // The last ones change what is asked for where a server decodes before it resolves.
+        (by_url, vec![".", "..", "...", "a\nb", "é", "../a", "a/[b]", "a\\b", "..%2fa", "a;b"]),
     ] {
         let validator = validator(with(table(&up.origin), changes));
         for text in bad {
@@ -206,6 +208,101 @@ async fn a_credential_that_could_change_the_request_is_malformed_and_not_sent() 
         }
     }
     assert!(up.requests().is_empty());
+}
+
+#[tokio::test]
+async fn any_method_that_has_an_answer_is_used() {
+    for (method, length) in
+        [("OPTIONS", false), ("PUT", true), ("REPORT", false), ("DELETE", false)]
+    {
+        let request = sent(json!({"method": method}), "abc").await;
+        assert!(request.starts_with(&format!("{method} /session HTTP/1.1\r\n")), "{request}");
+        assert_eq!(request.contains("content-length: 0\r\n"), length, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_must_be_that_of_an_expected_session() {
+    let expect = json!({"expect": {"kind": ["SSO", "REMEMBERED"], "/user/id": 17}});
+    for (changes, want) in [
+        (json!({"kind": "SSO"}), "verified"),
+        (json!({"kind": "REMEMBERED"}), "verified"),
+        (json!({"kind": "CAS"}), "rejected"),
+        (json!({}), "rejected"),
+        (json!({"kind": true}), "upstream"),
+        // What is refused need not be complete.
+        (json!({"kind": "CAS", "exp": null}), "rejected"),
+        (json!({"kind": "SSO", "user": {"id": 18}}), "rejected"),
+    ] {
+        let up = Upstream::start(Behaviour::json(with(active(), changes.clone()))).await;
+        let validator = validator(with(table(&up.origin), expect.clone()));
+        let verdict = validator.validate(&cookie("abc"), &cx()).await;
+        assert_eq!(name(&verdict), want, "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_has_timed_out_is_rejected_though_the_endpoint_knows_it() {
+    let idle = "session.seen / 1000 + 600 < int(session.began) + 3600 \
+        ? session.seen / 1000 + 600 : int(session.began) + 3600";
+    let [fixed, idle, iso] = ["int(session.began) + 3600", idle, "epoch(session.closes)"]
+        .map(|cel| json!({"fields": {"subject": "/user/id", "expires_at": {"cel": cel}}}));
+    let ago = |secs: i64| NOW.secs() - secs;
+    for (fields, changes, want) in [
+        (&fixed, json!({"began": ago(3599)}), Some(ago(-1))),
+        (&fixed, json!({"began": ago(3599).to_string()}), Some(ago(-1))),
+        (&fixed, json!({"began": ago(3600)}), None),
+        (&idle, json!({"began": ago(60), "seen": ago(30) * 1000}), Some(ago(-570))),
+        (&idle, json!({"began": ago(3590), "seen": ago(30) * 1000}), Some(ago(-10))),
+        (&idle, json!({"began": ago(60), "seen": ago(600) * 1000}), None),
+        (&iso, json!({"closes": "2023-11-14T22:13:21.5Z"}), Some(ago(-1))),
+        (&iso, json!({"closes": "2023-11-14T23:13:20+01:00"}), None),
+    ] {
+        let up = Upstream::start(Behaviour::json(with(active(), changes.clone()))).await;
+        let validator = validator(with(table(&up.origin), fields.clone()));
+        let verdict = validator.validate(&cookie("abc"), &cx()).await;
+        let end = verdict.as_ref().ok().and_then(|who| who.expires_at).map(Timestamp::secs);
+        assert_eq!((name(&verdict) == "verified", end), (want.is_some(), want), "{changes}");
+        assert!(want.is_some() || name(&verdict) == "rejected", "{verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_id_is_not_asked_about() {
+    let up = Upstream::start(Behaviour::json(active())).await;
+    for (shape, good, bad) in [
+        (
+            json!({"alphabet": "hex", "min_length": 4, "max_length": 4}),
+            "09aF",
+            ["09a", "09aFF", "09ag"],
+        ),
+        (json!({"alphabet": "alphanumeric"}), "azAZ09", ["a-b", "a_b", "a.b"]),
+        (json!({"alphabet": "base64url"}), "aZ0-_", ["a=", "a+b", "a/b"]),
+        (json!({"max_length": 3}), "a b", ["abcd", "a; b", "é"]),
+    ] {
+        let validator = validator(with(table(&up.origin), json!({"credential": shape})));
+        assert_eq!(name(&validator.validate(&cookie(good), &cx()).await), "verified", "{shape}");
+        let asked = up.requests().len();
+        for text in bad {
+            let verdict = validator.validate(&cookie(text), &cx()).await;
+            assert_eq!(name(&verdict), "malformed", "{text} {shape}");
+        }
+        assert_eq!(up.requests().len(), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_time_that_is_configured_and_not_there_is_not_for_ever() {
+    let of = |cel: &str| json!({"fields": {"subject": "/user/id", "expires_at": {"cel": cel}}});
+    for (changes, want) in [
+        (json!({"fields": {"subject": "/user/id", "expires_at": "gone"}}), "upstream"),
+        (of("int(session.gone) + 60"), "upstream"),
+        (of("session.?gone.orValue(253402300799)"), "verified"),
+    ] {
+        let up = Upstream::start(Behaviour::json(active())).await;
+        let validator = validator(with(table(&up.origin), changes.clone()));
+        assert_eq!(name(&validator.validate(&cookie("abc"), &cx()).await), want, "{changes}");
+    }
 }
 
 #[tokio::test]
@@ -267,6 +364,13 @@ fn a_table_that_cannot_be_safe_does_not_start() {
         (json!({"reject_statuses": [503]}), "v.reject_statuses"),
         (json!({"reject_statuses": [429]}), "v.reject_statuses"),
         (json!({"timeout": 0}), "v.timeout"),
+        (json!({"method": "HEAD"}), "v.method"),
+        (json!({"method": "get"}), "v.method"),
+        (json!({"method": "GET /"}), "v.method"),
+        (json!({"credential": {"max_length": 9000}}), "v.credential.max_length"),
+        (json!({"credential": {"min_length": 3, "max_length": 2}}), "v.credential.min_length"),
+        (json!({"credential": {"alphabet": "runes"}}), "v.credential.alphabet"),
+        (json!({"expect": {"kind": null}}), "v.expect"),
         (json!({"ca_file": "/nowhere"}), "v.ca_file"),
     ] {
         assert_eq!(problem_paths(with(table(origin), changes.clone())), [path], "{changes}");

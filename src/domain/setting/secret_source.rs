@@ -32,17 +32,29 @@ impl SecretSource {
         };
         if secret.expose().is_empty() { Err("secret is empty".to_owned()) } else { Ok(secret) }
     }
+
+    /// The secret in a file's content, for who reads the file again when it changes.
+    ///
+    /// # Errors
+    /// As [`SecretSource::load`].
+    pub fn read(content: &[u8]) -> Result<SecretString, String> {
+        let secret = secret_of(content)?;
+        if secret.expose().is_empty() { Err("secret is empty".to_owned()) } else { Ok(secret) }
+    }
 }
 
 fn read_secret(path: &Path) -> Result<SecretString, String> {
     let bytes = Zeroizing::new(
         std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?,
     );
+    secret_of(&bytes).map_err(|e| format!("{} {e}", path.display()))
+}
+
+fn secret_of(bytes: &[u8]) -> Result<SecretString, &'static str> {
     if bytes.len() > 64 * 1024 {
-        return Err(format!("{} is larger than 64 KiB", path.display()));
+        return Err("is larger than 64 KiB");
     }
-    let text =
-        std::str::from_utf8(&bytes).map_err(|_| format!("{} is not UTF-8", path.display()))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     Ok(SecretString::new(text.strip_suffix('\r').unwrap_or(text)))
 }

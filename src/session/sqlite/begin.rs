@@ -1,5 +1,6 @@
-//! The one step that begins a session, inside a transaction that others share: all checks,
-//! in the order of the errors, then the changes. Only the two identifiers are checked by
+//! The one step that begins a session, inside a transaction that others share. The ticket is
+//! taken first, by the statement that finds it, and put back if the session may not begin. Then all
+//! checks, in the order of the errors, then the changes; only the two identifiers are checked by
 //! inserting them, and what was inserted before the second is taken out again.
 
 use rusqlite::{Connection, OptionalExtension};
@@ -16,12 +17,25 @@ pub(super) fn begin(
     new: &NewSession,
     now: Timestamp,
 ) -> rusqlite::Result<Result<Begun, BeginError>> {
-    if let Some(digest) = &new.claim {
-        let ticket = tickets::find(db, digest)?;
-        if !ticket.is_some_and(|ticket| rules::honours(&ticket, new, now)) {
-            return Ok(Err(BeginError::ClaimGone));
-        }
+    let Some(digest) = &new.claim else { return begin_claimed(db, new, now) };
+    let Some(ticket) = tickets::take(db, digest)? else { return Ok(Err(BeginError::ClaimGone)) };
+    let begun = if rules::honours(&ticket, new, now) {
+        begin_claimed(db, new, now)
+    } else {
+        Ok(Err(BeginError::ClaimGone))
+    };
+    if !matches!(begun, Ok(Ok(_))) {
+        tickets::insert(db, digest, &ticket)?;
     }
+    begun
+}
+
+/// Begins a session whose claim, if it has one, is taken.
+fn begin_claimed(
+    db: &Connection,
+    new: &NewSession,
+    now: Timestamp,
+) -> rusqlite::Result<Result<Begun, BeginError>> {
     let device_class = match admit(db, new)? {
         Ok(class) => class,
         Err(refused) => return Ok(Err(refused)),
@@ -43,9 +57,6 @@ pub(super) fn begin(
             devices::delete(db, &new.tenant, device)?;
         }
         return Ok(Err(BeginError::Conflict));
-    }
-    if let Some(digest) = &new.claim {
-        tickets::delete(db, digest)?;
     }
     for id in &evicted {
         evict(db, new.tenant.as_str(), *id)?;

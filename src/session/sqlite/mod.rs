@@ -9,6 +9,7 @@ mod devices;
 mod keys;
 mod page;
 mod readers;
+mod recent;
 mod refresh;
 mod row;
 mod schema;
@@ -35,6 +36,7 @@ pub(super) struct SqliteStore {
     // checkpoint finds nobody in its way.
     readers: Arc<Readers>,
     writer: Writer,
+    recent: Arc<recent::Recent>,
     swept: Mutex<sweep::Cursor>,
 }
 
@@ -53,7 +55,13 @@ impl SqliteStore {
         let copying = schema::open_checkpointer(path).map_err(|e| fail(e.to_string()))?;
         let writer = Writer::start(writing, copying, settings.queue, settings.max_batch)
             .map_err(|e| fail(e.0))?;
-        Ok(Self { path: path.clone(), readers: Arc::new(readers), writer, swept: Mutex::default() })
+        Ok(Self {
+            path: path.clone(),
+            readers: Arc::new(readers),
+            writer,
+            recent: Arc::default(),
+            swept: Mutex::default(),
+        })
     }
 
     /// How far the file's schema is; nothing is created.

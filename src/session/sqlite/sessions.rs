@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{SqliteStore, begin, page, refresh, row, sweep};
+use crate::domain::identity::OneTimeClaim;
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
 use crate::session::{
     BeginError, Begun, NewSession, NextPair, Page, PageStart, PresentedRefresh, RefreshError,
@@ -16,7 +17,15 @@ use crate::session::{
 #[async_trait]
 impl SessionStore for SqliteStore {
     async fn begin(&self, new: NewSession, now: Timestamp) -> Result<Begun, BeginError> {
-        self.writer.write(move |db| begin::begin(db, &new, now)).await?
+        let recent = Arc::clone(&self.recent);
+        let begin = move |db: &Connection| {
+            let begun = begin::begin(db, &new, now)?;
+            if let (Ok(_), Some(taken)) = (&begun, &new.claim) {
+                recent.forget(taken);
+            }
+            Ok(begun)
+        };
+        self.writer.write(begin).await?
     }
 
     async fn refresh(
@@ -142,7 +151,12 @@ impl SessionStore for SqliteStore {
             return Ok(0);
         }
         let (sessions, tickets) = (found.sessions, found.tickets);
-        self.writer.write(move |db| sweep::remove(db, &sessions, &tickets, now)).await
+        let recent = Arc::clone(&self.recent);
+        let remove = move |db: &Connection| {
+            tickets.iter().for_each(|ticket| recent.forget(&OneTimeClaim(*ticket)));
+            sweep::remove(db, &sessions, &tickets, now)
+        };
+        self.writer.write(remove).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

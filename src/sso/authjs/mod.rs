@@ -45,6 +45,15 @@ impl SsoValidator for AuthJs {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let opens = |value| UnverifiedJwe::parse(value)?.open(&self.keys).map(drop);
+        credential::text(credential, MAX_LEN).and_then(opens).is_ok()
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
@@ -60,8 +69,6 @@ impl AuthJs {
         let claims: Value = serde_json::from_slice(&claims)
             .map_err(|_| ValidateError::Malformed("its claims are not json"))?;
         let end = self.rules.check(None, &claims, now)?;
-        let mut who = self.mapping.apply(&claims).map_err(ValidateError::Rejected)?;
-        who.expires_at = Some(end);
-        Ok(who)
+        self.mapping.apply(&claims, Some(end), now)
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::super::SsoValidator;
 use super::super::jwt::claims::{ClaimRules, Expected};
-use super::super::mapping::Mapping;
+use super::super::mapping::Fields;
 use super::super::unseal;
 use super::AuthJs;
 use super::key::ContentKey;
@@ -30,7 +30,7 @@ pub(in super::super) struct Settings {
     cookie: Option<String>,
     /// Which claims say what.
     #[serde(default)]
-    claims: Mapping,
+    claims: Fields,
 }
 
 fn default_version() -> u8 {
@@ -66,11 +66,13 @@ impl Settings {
         let rules = ClaimRules {
             issuer: Expected::Unchecked,
             audience: Expected::Unchecked,
-            header_typ: None,
+            authorized_party: Expected::Unchecked,
+            client_id: Expected::Unchecked,
+            header_typ: Expected::Unchecked,
             claim_typ: None,
             leeway: TOLERANCE,
         };
-        let validator = AuthJs { keys: keys?, rules, mapping: self.claims };
+        let validator = AuthJs { keys: keys?, rules, mapping: self.claims.claims() };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }
 }

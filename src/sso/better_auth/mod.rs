@@ -15,8 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::format::Opener;
-use super::fields::Fields;
-use super::mapping::{Mapping, Place};
+use super::mapping::{Fields, Mapping, Term};
 use super::{SsoValidator, ValidateCx, ValidateError, credential, iso_time};
 use crate::domain::setting::{Problems, SecretSource, join};
 use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
@@ -61,7 +60,7 @@ impl Settings {
         let secrets = self.secrets.iter().enumerate();
         let secrets = secrets.map(|(i, source)| (join(&path, &i.to_string()), source));
         let opener = Opener::load(secrets, problems);
-        self.fields.session_id.get_or_insert_with(|| Place::new("/session/id"));
+        self.fields.session_id.get_or_insert_with(|| Term::place("/session/id"));
         let validator =
             BetterAuth { opener, version: self.version, mapping: self.fields.mapping("/user/id") };
         (problems.len() == before).then_some(validator)
@@ -83,6 +82,14 @@ impl SsoValidator for BetterAuth {
 
     fn accepts(&self, kind: CredentialKind) -> bool {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
+    }
+
+    fn recognizes(&self, credential: &Credential) -> bool {
+        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
+    }
+
+    fn is_selective(&self) -> bool {
+        true
     }
 
     async fn validate(
@@ -113,8 +120,7 @@ impl BetterAuth {
         if end <= now {
             return Err(rejected("session has ended"));
         }
-        let who = self.mapping.apply(&opened.session).map_err(rejected)?;
-        Ok(Verified { expires_at: Some(end), ..who })
+        self.mapping.apply(&opened.session, Some(end), now)
     }
 }
 

@@ -79,6 +79,21 @@ impl Settings {
         Self { cache, upstream: guard }
     }
 
+    /// Takes the `upstream` table, for a kind whose credentials are good once: it is always
+    /// guarded, and its verdicts are never kept.
+    pub(in super::super) fn take_guard(
+        value: &mut Value,
+        path: &str,
+        problems: &mut Problems,
+    ) -> Self {
+        let taken = Self::take(value, path, problems);
+        if taken.cache.is_some() {
+            let rule = "is not for this kind: its credentials are good once";
+            problems.push(join(path, "cache"), rule);
+        }
+        Self { cache: None, upstream: Some(taken.upstream.unwrap_or_default()) }
+    }
+
     /// The validator at `path` with what it is configured to have around it. A cache is never
     /// without a guard: stale verdicts stand in only while somebody knows of the outage.
     pub(in super::super) fn around(

@@ -15,21 +15,21 @@ use crate::domain::setting::{Problems, SecretSource};
 
 /// Opens what was signed with one salt and any of the live secrets.
 #[derive(Debug)]
-pub(super) struct Opener {
+pub(in super::super) struct Opener {
     keys: HmacKeys,
 }
 
 /// An authentic session.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(in super::super) struct Opened {
     /// A JSON object.
-    pub(super) session: Value,
-    pub(super) signed_at: Timestamp,
+    pub(in super::super) session: Value,
+    pub(in super::super) signed_at: Timestamp,
 }
 
 impl Opener {
     /// With `SECRET_KEY` and `SECRET_KEY_FALLBACKS`, each with its key path.
-    pub(super) fn load<'s>(
+    pub(in super::super) fn load<'s>(
         salt: &str,
         secrets: impl IntoIterator<Item = (String, &'s SecretSource)>,
         problems: &mut Problems,
@@ -41,19 +41,23 @@ impl Opener {
     ///
     /// # Errors
     /// `Malformed` when it is not of this format, `Rejected` when the MAC is of no live secret.
-    pub(super) fn open(&self, text: &str) -> Result<Opened, ValidateError> {
+    pub(in super::super) fn open(&self, text: &str) -> Result<Opened, ValidateError> {
         let verified = timed_text::verify(text, ':', &self.keys)?;
         let signed_at = timed_text::time(base62(verified.time))?;
         Ok(Opened { session: verified.session()?, signed_at })
     }
 }
 
-/// `django.utils.crypto.salted_hmac`, as `Signer` calls it.
+/// The key of a `Signer` with this salt.
 fn key(salt: &str, secret: &[u8]) -> hmac::Key {
+    salted_key(&format!("{salt}signer"), secret)
+}
+
+/// The key of `django.utils.crypto.salted_hmac` with SHA-256.
+pub(in super::super) fn salted_key(salt: &str, secret: &[u8]) -> hmac::Key {
     let mut context = Context::new(&SHA256);
-    for part in [salt.as_bytes(), b"signer", secret] {
-        context.update(part);
-    }
+    context.update(salt.as_bytes());
+    context.update(secret);
     hmac::Key::new(hmac::HMAC_SHA256, context.finish().as_ref())
 }
 

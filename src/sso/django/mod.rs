@@ -5,7 +5,7 @@
 //! It does not see a log-out or a changed password: the cookie is the whole session, and
 //! `_auth_user_hash` can only be checked by who reads the user's row.
 
-mod format;
+pub(super) mod format;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::format::Opener;
-use super::fields::Fields;
-use super::mapping::Mapping;
+pub(super) use self::format::salted_key;
+use super::mapping::{EXPIRED, Fields, Mapping};
 use super::timed_text::MAX_LEN;
 use super::{SsoValidator, ValidateCx, ValidateError, credential, hmac_keys, iso_time};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
@@ -27,9 +27,9 @@ const SALT: &str = "django.contrib.sessions.backends.signed_cookies";
 /// Where `django.contrib.auth` keeps who is logged in (`SESSION_KEY`), which of
 /// `AUTHENTICATION_BACKENDS` said so (`BACKEND_SESSION_KEY`), and a hash of the password at that time
 /// (`HASH_SESSION_KEY`).
-const USER_ID: &str = "_auth_user_id";
+pub(super) const USER_ID: &str = "_auth_user_id";
 const USER_BACKEND: &str = "_auth_user_backend";
-const USER_HASH: &str = "_auth_user_hash";
+pub(super) const USER_HASH: &str = "_auth_user_hash";
 /// What `request.session.set_expiry` leaves: seconds, or a time.
 const SESSION_EXPIRY: &str = "_session_expiry";
 
@@ -58,7 +58,8 @@ fn default_age() -> HumanDuration {
     HumanDuration::secs(1_209_600)
 }
 
-fn default_backends() -> Vec<String> {
+/// `AUTHENTICATION_BACKENDS` as Django has it.
+pub(super) fn default_backends() -> Vec<String> {
     vec!["django.contrib.auth.backends.ModelBackend".to_owned()]
 }
 
@@ -108,6 +109,14 @@ impl SsoValidator for Django {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
@@ -124,30 +133,27 @@ impl Django {
         // Like Django, takes a timestamp of the future: only the age has a limit.
         let end = end(&opened.session, opened.signed_at, self.age);
         if end <= now {
-            return Err(ValidateError::Rejected("it has expired"));
+            return Err(EXPIRED);
         }
-        self.check_log_in(&opened.session)?;
-        let who = self.mapping.apply(&opened.session).map_err(ValidateError::Rejected)?;
-        Ok(Verified { expires_at: Some(end), ..who })
+        check_log_in(&opened.session, &self.backends)?;
+        self.mapping.apply(&opened.session, Some(end), now)
     }
+}
 
-    /// As `django.contrib.auth.get_user` does: a log-in counts while its backend does, and with
-    /// the hash of the password (which only the user's row can confirm).
-    fn check_log_in(&self, session: &Value) -> Result<(), ValidateError> {
-        if session.get(USER_ID).is_none() {
-            return Ok(());
-        }
-        let text = |name| session.get(name).and_then(Value::as_str);
-        if !text(USER_BACKEND).is_some_and(|name| self.backends.iter().any(|known| known == name)) {
-            return Err(ValidateError::Rejected(
-                "authentication backend is not one of the settings'",
-            ));
-        }
-        if text(USER_HASH).is_none_or(str::is_empty) {
-            return Err(ValidateError::Rejected("log-in has no hash of the password"));
-        }
-        Ok(())
+/// As `django.contrib.auth.get_user` does: a log-in counts while its backend does, and with
+/// the hash of the password (which only the user's row can confirm).
+pub(super) fn check_log_in(session: &Value, backends: &[String]) -> Result<(), ValidateError> {
+    if session.get(USER_ID).is_none() {
+        return Ok(());
     }
+    let text = |name| session.get(name).and_then(Value::as_str);
+    if !text(USER_BACKEND).is_some_and(|name| backends.iter().any(|known| known == name)) {
+        return Err(ValidateError::Rejected("authentication backend is not one of the settings'"));
+    }
+    if text(USER_HASH).is_none_or(str::is_empty) {
+        return Err(ValidateError::Rejected("log-in has no hash of the password"));
+    }
+    Ok(())
 }
 
 /// When the session ends: `SESSION_COOKIE_AGE` after it was signed, or sooner if the
@@ -156,15 +162,19 @@ impl Django {
 /// without an offset, which is in the application's time zone.
 fn end(session: &Value, signed_at: Timestamp, age: Duration) -> Timestamp {
     let longest = signed_at.plus(age);
-    let asked = match session.get(SESSION_EXPIRY) {
+    asked_end(session, signed_at).map_or(longest, |asked| asked.min(longest))
+}
+
+/// The end that the application asked for with `set_expiry`, if it did.
+pub(super) fn asked_end(session: &Value, signed_at: Timestamp) -> Option<Timestamp> {
+    match session.get(SESSION_EXPIRY) {
         Some(Value::Number(secs)) => secs
             .as_i64()
             .filter(|&secs| secs != 0)
             .map(|secs| Timestamp::from_secs(signed_at.secs().saturating_add(secs))),
         Some(Value::String(time)) => iso_time::parse(time),
         _ => None,
-    };
-    asked.map_or(longest, |asked| asked.min(longest))
+    }
 }
 
 #[cfg(test)]

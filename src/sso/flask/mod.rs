@@ -15,8 +15,7 @@ use serde::Deserialize;
 
 use self::format::Opener;
 pub(super) use self::format::key as signer_key;
-use super::fields::Fields;
-use super::mapping::Mapping;
+use super::mapping::{EXPIRED, Fields, Mapping};
 use super::timed_text::MAX_LEN;
 use super::{SsoValidator, ValidateCx, ValidateError, credential, hmac_keys};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
@@ -91,6 +90,14 @@ impl SsoValidator for Flask {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
@@ -110,10 +117,9 @@ impl Flask {
         }
         let end = opened.signed_at.plus(self.lifetime);
         if end <= now {
-            return Err(ValidateError::Rejected("it has expired"));
+            return Err(EXPIRED);
         }
-        let who = self.mapping.apply(&opened.session).map_err(ValidateError::Rejected)?;
-        Ok(Verified { expires_at: Some(end), ..who })
+        self.mapping.apply(&opened.session, Some(end), now)
     }
 }
 

@@ -4,19 +4,22 @@
 
 mod placing;
 mod settings;
+mod shape;
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value};
 
 use self::placing::Placing;
 pub(super) use self::settings::Settings;
+use self::shape::Shape;
 use super::asks::{Asks, Told};
+use super::expectations::Expectations;
 use super::fetch::{Answer, Failure, Reached, Upstream};
-use super::mapping::{Mapping, Place};
+use super::mapping::Mapping;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
 use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
 
@@ -28,12 +31,11 @@ struct Http {
     upstream: Upstream,
     method: Method,
     placing: Placing,
-    headers: HeaderMap,
+    shape: Shape,
     success: BTreeSet<u16>,
     reject: BTreeSet<u16>,
     mapping: Mapping,
-    expires_at: Option<Place>,
-    active: Option<Place>,
+    expect: Expectations,
     empty_is_rejected: bool,
 }
 
@@ -45,6 +47,10 @@ impl SsoValidator for Http {
 
     fn accepts(&self, kind: CredentialKind) -> bool {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
+    }
+
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.screen(credential).is_ok()
     }
 
     async fn validate(
@@ -59,7 +65,9 @@ impl SsoValidator for Http {
 #[async_trait]
 impl Asks for Http {
     fn screen(&self, credential: &Credential) -> Result<(), ValidateError> {
-        self.placing.place(credential::text(credential, MAX_LEN)?).map(drop)
+        let text = credential::text(credential, MAX_LEN)?;
+        self.shape.check(text)?;
+        self.placing.place(text).map(drop)
     }
 
     async fn ask(&self, credential: &Credential, cx: &ValidateCx<'_>) -> Told {
@@ -80,7 +88,7 @@ impl Asks for Http {
             Err(Failure { error, reached }) => Told {
                 may_ask_again: match reached {
                     Reached::Nobody => true,
-                    Reached::NoAnswer => self.method == Method::GET,
+                    Reached::NoAnswer => self.method.is_safe(),
                     Reached::Answer => false,
                 },
                 ..Told::plain(Err(error))
@@ -92,15 +100,14 @@ impl Asks for Http {
 impl Http {
     fn request(&self, credential: &Credential) -> Result<RequestBuilder, ValidateError> {
         let text = credential::text(credential, MAX_LEN)?;
+        self.shape.check(text)?;
         let (url, header) = self.placing.place(text)?;
         let mut request = self
             .upstream
-            .client()
             .request(self.method.clone(), url)
-            .headers(self.headers.clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"));
-        if self.method == Method::POST {
-            // RFC 9110 section 8.6: a POST without content says so.
+        if [Method::POST, Method::PUT, Method::PATCH].contains(&self.method) {
+            // RFC 9110 section 8.6: what could have content says that it has none.
             request = request.header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         if let Some((name, value)) = header {
@@ -130,25 +137,8 @@ impl Http {
         if is_empty && self.empty_is_rejected {
             return Err(ValidateError::Rejected("there is no session"));
         }
-        if let Some(place) = &self.active {
-            match place.find(document) {
-                Some(Value::Bool(true)) => {}
-                Some(Value::Bool(false)) => {
-                    return Err(ValidateError::Rejected("session is not active"));
-                }
-                _ => return Err(upstream("answer does not say whether the session is active")),
-            }
-        }
-        let mut who = self.mapping.apply(document).map_err(upstream)?;
-        if let Some(value) = self.expires_at.as_ref().and_then(|place| place.find(document)) {
-            let secs = value.as_i64().filter(|&secs| secs >= 0);
-            let end = Timestamp::from_secs(secs.ok_or(upstream("session's end is no time"))?);
-            if end <= now {
-                return Err(ValidateError::Rejected("session has ended"));
-            }
-            who.expires_at = Some(end);
-        }
-        Ok(who)
+        self.expect.check(document)?;
+        self.mapping.apply(document, None, now)
     }
 
     /// A status that is neither a success nor a rejection says nothing of the credential.

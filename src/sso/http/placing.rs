@@ -1,16 +1,19 @@
 //! Where the credential goes in a request to the session endpoint. Refuses a credential
 //! whose alphabet could change anything else of the request.
 
-use std::fmt::Write;
-
 use reqwest::Url;
 use reqwest::header::{COOKIE, HeaderName, HeaderValue};
 
 use super::super::ValidateError;
 use super::super::endpoint::parse_url;
+use super::super::fetch::{percent_encoded, sensitive};
 
 /// What the URL's template holds where the credential goes.
 pub(super) const SLOT: &str = "{credential}";
+
+/// What a path segment may not hold even when it is encoded: many servers decode the path first
+/// and resolve `/../`, matrix parameters or another round of encoding in it afterwards.
+const CLIMBERS: [char; 4] = ['/', '\\', '%', ';'];
 
 /// The place of the credential.
 #[derive(Debug)]
@@ -20,7 +23,7 @@ pub(super) enum Placing {
     /// `<name>: <prefix><credential>`.
     Header { url: Url, name: HeaderName, prefix: String },
     /// In place of [`SLOT`], percent-encoded.
-    Url { template: String },
+    Url { template: String, in_path: bool },
 }
 
 type Placed = (Url, Option<(HeaderName, HeaderValue)>);
@@ -51,9 +54,10 @@ impl Placing {
                 let value = sensitive(&format!("{prefix}{text}")).ok_or(unfit)?;
                 Ok((url.clone(), Some((name.clone(), value))))
             }
-            Self::Url { template } => {
+            Self::Url { template, in_path } => {
                 let only_dots = text.bytes().all(|b| b == b'.');
-                if only_dots || !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+                let climbs = *in_path && text.contains(CLIMBERS);
+                if only_dots || climbs || !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
                     return Err(unfit);
                 }
                 let url = Url::parse(&template.replace(SLOT, &percent_encoded(text)));
@@ -68,7 +72,7 @@ impl Placing {
 ///
 /// # Errors
 /// A text for the configuration's problems.
-pub(super) fn check_template(template: &str, allow_plain_http: bool) -> Result<(), String> {
+pub(super) fn by_url(template: &str, allow_plain_http: bool) -> Result<Placing, String> {
     let filled = template.replace(SLOT, "slot");
     let url = parse_url(&filled, allow_plain_http)?;
     let Some((before, after)) = template.split_once(SLOT) else {
@@ -82,40 +86,5 @@ pub(super) fn check_template(template: &str, allow_plain_http: bool) -> Result<(
     if after.contains(SLOT) || before.contains('#') || !(in_query || segment) {
         return Err(format!("{SLOT} must be one whole path segment or in the query, once"));
     }
-    Ok(())
-}
-
-/// A header's name, unless it frames or routes the message.
-///
-/// # Errors
-/// A text for the configuration's problems.
-pub(super) fn header_name(name: &str) -> Result<HeaderName, String> {
-    let framing =
-        ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "trailer"];
-    match HeaderName::from_bytes(name.as_bytes()) {
-        Ok(parsed) if !framing.contains(&parsed.as_str()) => Ok(parsed),
-        Ok(_) => Err("is not for the configuration to set".to_owned()),
-        Err(_) => Err("is not a header's name".to_owned()),
-    }
-}
-
-/// RFC 3986 section 2.3: everything but the unreserved characters is encoded.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
-/// A header's value that `Debug` does not show.
-pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+    Ok(Placing::Url { template: template.to_owned(), in_path: !in_query })
 }

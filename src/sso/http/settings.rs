@@ -1,56 +1,46 @@
 //! The `http` table: reads it, refuses statuses that cannot be a verdict and headers that
-//! would smuggle, and builds the validator.
+//! would stand where the credential goes, and builds the validator.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reqwest::Method;
-use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{COOKIE, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
-use super::super::fetch::FetchSettings;
-use super::super::mapping::{Mapping, Place};
+use super::super::expectations::Expectations;
+use super::super::fetch::{FetchSettings, header_name};
+use super::super::mapping::NamedFields;
+use super::super::settings::BuildCx;
 use super::Http;
-use super::placing::{Placing, SLOT, check_template, header_name, sensitive};
-use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
+use super::placing::{Placing, SLOT, by_url};
+use super::shape::Shape;
+use crate::domain::setting::{Problems, join};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct Settings {
     /// The session endpoint; holds `{credential}` when `send` is `url`.
     url: String,
-    #[serde(default)]
-    method: MethodName,
+    #[serde(default = "get")]
+    method: String,
     send: Send,
-    /// Further headers of every request.
+    /// What the credential looks like.
     #[serde(default)]
-    headers: BTreeMap<String, SecretSource>,
+    credential: Shape,
     #[serde(default = "default_success")]
     success_statuses: BTreeSet<u16>,
     #[serde(default = "default_reject")]
     reject_statuses: BTreeSet<u16>,
-    fields: Fields,
+    /// What must stand in the answer.
+    #[serde(default)]
+    expect: Expectations,
+    fields: NamedFields,
     /// Whether `null` and `{}` say that there is no session, as some endpoints do with a 200.
     #[serde(default)]
     empty_is_rejected: bool,
-    connect_timeout: Option<HumanDuration>,
-    read_timeout: Option<HumanDuration>,
-    timeout: Option<HumanDuration>,
-    max_bytes: Option<usize>,
-    ca_file: Option<PathBuf>,
-    #[serde(default)]
-    allow_plain_http: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum MethodName {
-    #[default]
-    Get,
-    Post,
 }
 
 /// How the credential is sent.
@@ -68,21 +58,8 @@ enum Send {
     Url,
 }
 
-/// Where the answer says what: member names or JSON pointers.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    subject: Place,
-    user_id: Option<Place>,
-    roles: Option<Place>,
-    accounts: Option<Place>,
-    session_id: Option<Place>,
-    /// Whole seconds since the epoch.
-    expires_at: Option<Place>,
-    /// A boolean; `false` is a rejection.
-    active: Option<Place>,
-    #[serde(default)]
-    attributes: BTreeMap<String, Place>,
+fn get() -> String {
+    "GET".to_owned()
 }
 
 fn default_success() -> BTreeSet<u16> {
@@ -96,40 +73,30 @@ fn default_reject() -> BTreeSet<u16> {
 impl Settings {
     pub(in super::super) fn build(
         self,
+        fetch: &FetchSettings,
         path: &str,
+        cx: &BuildCx<'_>,
         problems: &mut Problems,
     ) -> Option<Arc<dyn Asks>> {
         let before = problems.len();
         self.check_statuses(path, problems);
-        let placing = self.placing(path, problems);
-        let headers = self.headers(&join(path, "headers"), problems);
-        let upstream = self.fetch().build(path, problems);
-        let Fields { subject, user_id, roles, accounts, session_id, attributes, .. } = self.fields;
+        self.credential.check_settings(&join(path, "credential"), problems);
+        let method = problems.ok(&join(path, "method"), method(&self.method));
+        let placing = self.placing(fetch.allow_plain_http, path, problems);
+        self.check_headers(fetch, path, problems);
+        let upstream = fetch.build(false, path, cx, problems);
         let validator = Http {
             upstream: upstream?,
-            method: if let MethodName::Post = self.method { Method::POST } else { Method::GET },
+            method: method?,
             placing: placing?,
-            headers,
+            shape: self.credential,
             success: self.success_statuses,
             reject: self.reject_statuses,
-            mapping: Mapping { subject, user_id, roles, accounts, session_id, attributes },
-            expires_at: self.fields.expires_at,
-            active: self.fields.active,
+            mapping: self.fields.mapping().of_answers().that_must_end(),
+            expect: self.expect,
             empty_is_rejected: self.empty_is_rejected,
         };
         (problems.len() == before).then(|| Arc::new(validator) as _)
-    }
-
-    fn fetch(&self) -> FetchSettings {
-        let default = FetchSettings::default();
-        FetchSettings {
-            connect_timeout: self.connect_timeout.unwrap_or(default.connect_timeout),
-            read_timeout: self.read_timeout.unwrap_or(default.read_timeout),
-            timeout: self.timeout.unwrap_or(default.timeout),
-            max_bytes: self.max_bytes.unwrap_or(default.max_bytes),
-            ca_file: self.ca_file.clone(),
-            allow_plain_http: self.allow_plain_http,
-        }
     }
 
     /// An outage must not be configurable as a verdict.
@@ -146,16 +113,20 @@ impl Settings {
         }
     }
 
-    fn placing(&self, path: &str, problems: &mut Problems) -> Option<Placing> {
+    fn placing(
+        &self,
+        allow_plain_http: bool,
+        path: &str,
+        problems: &mut Problems,
+    ) -> Option<Placing> {
         let (at, send) = (join(path, "url"), join(path, "send"));
         if let Send::Url = self.send {
-            problems.ok(&at, check_template(&self.url, self.allow_plain_http))?;
-            return Some(Placing::Url { template: self.url.clone() });
+            return problems.ok(&at, by_url(&self.url, allow_plain_http));
         }
         if self.url.contains(SLOT) {
             problems.push(&at, format!("holds {SLOT}, but send is not \"url\""));
         }
-        let url = problems.ok(&at, parse_url(&self.url, self.allow_plain_http));
+        let url = problems.ok(&at, parse_url(&self.url, allow_plain_http));
         match &self.send {
             Send::Cookie { name } => {
                 if name.is_empty() || HeaderName::from_bytes(name.as_bytes()).is_err() {
@@ -174,25 +145,26 @@ impl Settings {
         }
     }
 
-    fn headers(&self, path: &str, problems: &mut Problems) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, source) in &self.headers {
-            let at = join(path, name);
-            let parsed = header_name(name).and_then(|parsed| {
-                let taken = match &self.send {
-                    Send::Cookie { .. } => parsed == COOKIE,
-                    Send::Header { name, .. } => parsed.as_str().eq_ignore_ascii_case(name),
-                    Send::Url => false,
-                };
-                if taken { Err("is where the credential goes".to_owned()) } else { Ok(parsed) }
-            });
-            let unfit = || "must be printable ASCII".to_owned();
-            let value =
-                source.load().and_then(|secret| sensitive(secret.expose()).ok_or_else(unfit));
-            if let (Some(name), Some(value)) = (problems.ok(&at, parsed), problems.ok(&at, value)) {
-                headers.insert(name, value);
-            }
+    /// No other header may stand where the credential goes.
+    fn check_headers(&self, fetch: &FetchSettings, path: &str, problems: &mut Problems) {
+        let place = match &self.send {
+            Send::Cookie { .. } => Some(COOKIE),
+            Send::Header { name, .. } => header_name(name).ok(),
+            Send::Url => None,
+        };
+        let Some(place) = place else { return };
+        if let Some(key) = fetch.sets(&place) {
+            let at = if key == "headers" { join(key, place.as_str()) } else { key.to_owned() };
+            problems.push(join(path, &at), "is where the credential goes");
         }
-        headers
+    }
+}
+
+/// A method that has an answer with content, and asks the endpoint itself (RFC 9110 section 9.3).
+fn method(name: &str) -> Result<Method, &'static str> {
+    match Method::from_bytes(name.as_bytes()) {
+        Ok(Method::HEAD | Method::CONNECT | Method::TRACE) => Err("has no answer to judge by"),
+        Ok(method) if !name.bytes().any(|b| b.is_ascii_lowercase()) => Ok(method),
+        _ => Err("must be a method's name, in upper case"),
     }
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::seal::UnverifiedSeal;
-use super::session_fields::Fields;
+use super::mapping::{Mapping, NamedFields};
 use super::unseal::percent_decoded;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
 use crate::domain::setting::{Problems, SecretSource, join};
@@ -31,7 +31,7 @@ pub(super) struct Settings {
     /// The application's passwords by the number that a seal names; all of them are live. One
     /// that the application gives as a text has the number 1.
     password: BTreeMap<String, SecretSource>,
-    fields: Fields,
+    fields: NamedFields,
 }
 
 impl Settings {
@@ -57,14 +57,14 @@ impl Settings {
             }
             passwords.insert(id, password);
         }
-        let validator = IronSession { passwords, fields: self.fields };
+        let validator = IronSession { passwords, mapping: self.fields.mapping().that_must_end() };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }
 }
 
 struct IronSession {
     passwords: BTreeMap<String, SecretString>,
-    fields: Fields,
+    mapping: Mapping,
 }
 
 impl fmt::Debug for IronSession {
@@ -85,6 +85,18 @@ impl SsoValidator for IronSession {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let is_ours = |value| {
+            let value = percent_decoded(value)?;
+            Ok(UnverifiedSeal::parse(&value)?.is_made_with(&self.passwords))
+        };
+        credential::text(credential, MAX_LEN).and_then(is_ours).unwrap_or(false)
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
@@ -100,6 +112,6 @@ impl IronSession {
         let opened = UnverifiedSeal::parse(&value)?.open(&self.passwords, now)?;
         let session: Value = serde_json::from_slice(&opened.plain)
             .map_err(|_| ValidateError::Malformed("its session is not json"))?;
-        self.fields.read(&session, opened.end, now)
+        self.mapping.apply(&session, opened.end, now)
     }
 }

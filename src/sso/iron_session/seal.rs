@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::super::ValidateError;
-use super::super::session_fields::EXPIRED;
+use super::super::mapping::EXPIRED;
 use super::super::unseal::{BLOCK_LEN, CbcKey, KEY_LEN, Plain, base64_array, pbkdf2};
 use crate::domain::secret::constant_time_eq;
 use crate::domain::{SecretString, Timestamp};
@@ -84,15 +84,25 @@ impl<'t> UnverifiedSeal<'t> {
     ) -> Result<Opened, ValidateError> {
         // One answer for an unknown password and for a wrong MAC.
         const FORGED: ValidateError = ValidateError::Rejected("no password opens it");
-        let password = passwords.get(self.password_id).ok_or(FORGED)?;
-        if !self.is_authentic(password) {
-            return Err(FORGED);
-        }
+        let password = self.password(passwords).ok_or(FORGED)?;
         let end = self.end(now)?;
         let key = derive(password, self.salt);
         let plain =
             CbcKey::new(key.as_ref()).and_then(|k| k.decrypt_authentic(self.iv, &self.sealed));
         Ok(Opened { plain: plain.ok_or(FORGED)?, end })
+    }
+
+    /// Whether one of these has made it, expired or not.
+    pub(super) fn is_made_with(&self, passwords: &BTreeMap<String, SecretString>) -> bool {
+        self.password(passwords).is_some()
+    }
+
+    /// The password that has made it.
+    fn password<'p>(
+        &self,
+        passwords: &'p BTreeMap<String, SecretString>,
+    ) -> Option<&'p SecretString> {
+        passwords.get(self.password_id).filter(|password| self.is_authentic(password))
     }
 
     /// The MAC's text is compared, as the library does: it has one spelling.

@@ -11,7 +11,7 @@ use crate::domain::Timestamp;
 use crate::domain::setting::HumanDuration;
 
 /// The latest time that is taken for one: the end of the year 9999.
-const MAX_TIME: i64 = 253_402_300_799;
+pub(in super::super) const MAX_TIME: i64 = 253_402_300_799;
 
 /// The most that an issuer's clock may be off.
 pub(in super::super) const MAX_LEEWAY: HumanDuration = HumanDuration::secs(300);
@@ -23,9 +23,10 @@ pub(in super::super) fn default_leeway() -> HumanDuration {
 
 /// What a claim must be: one of some texts, or, only when the configuration says
 /// `false`, anything at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in super::super) enum Expected {
     /// The claim is not looked at.
+    #[default]
     Unchecked,
     /// The claim is one of these, or a list that holds one of these.
     OneOf(Vec<String>),
@@ -38,8 +39,12 @@ pub(in super::super) struct ClaimRules {
     pub(in super::super) issuer: Expected,
     /// Claim `aud`.
     pub(in super::super) audience: Expected,
+    /// Claim `azp`: which client the token was issued to (OpenID Connect Core section 2).
+    pub(in super::super) authorized_party: Expected,
+    /// Claim `client_id`, which is the same in RFC 9068.
+    pub(in super::super) client_id: Expected,
     /// Header `typ`, compared without regard to case (RFC 7515 section 4.1.9).
-    pub(in super::super) header_typ: Option<String>,
+    pub(in super::super) header_typ: Expected,
     /// Claim `typ`.
     pub(in super::super) claim_typ: Option<String>,
     /// How far the issuer's clock may be off.
@@ -59,20 +64,28 @@ impl ClaimRules {
         now: Timestamp,
     ) -> Result<Timestamp, ValidateError> {
         let rejected = ValidateError::Rejected;
-        if !self.header_typ.as_ref().is_none_or(|want| header_typ.is_some_and(|t| same(t, want))) {
+        if let Expected::OneOf(types) = &self.header_typ
+            && !types.iter().any(|want| header_typ.is_some_and(|typ| same(typ, want)))
+        {
             return Err(rejected("header typ is wrong"));
         }
         let claim_typ = claims.get("typ").and_then(Value::as_str);
         if self.claim_typ.is_some() && claim_typ != self.claim_typ.as_deref() {
             return Err(rejected("claim typ is wrong"));
         }
-        // An issuer is one text; only an audience may be a list.
-        let issuer = claims.get("iss").filter(|iss| iss.is_string());
-        if !self.issuer.admits(issuer) {
+        if !self.admit_issuer(claims) {
             return Err(rejected("issuer is wrong"));
         }
         if !self.audience.admits(claims.get("aud")) {
             return Err(rejected("audience is wrong"));
+        }
+        let text = |name: &str| claims.get(name).filter(|claim| claim.is_string());
+        if !self.authorized_party.admits(text("azp")) || !self.client_id.admits(text("client_id")) {
+            return Err(rejected("it was issued to another client"));
+        }
+        // It takes the key to use such a token, and a copy of it proves nothing (RFC 7800).
+        if claims.get("cnf").is_some_and(|cnf| !cnf.is_null()) {
+            return Err(rejected("it is bound to a key"));
         }
         let soon = now.plus(self.leeway);
         if time(claims, "nbf", "nbf is no time")?.is_some_and(|nbf| nbf > soon) {
@@ -85,10 +98,16 @@ impl ClaimRules {
         let end = if exp > now { exp } else { exp.plus(self.leeway) };
         if end > now { Ok(end) } else { Err(rejected("it has expired")) }
     }
+
+    /// Whether the issuer is the right one. It is one text; only an audience may be a list.
+    pub(super) fn admit_issuer(&self, claims: &Value) -> bool {
+        self.issuer.admits(claims.get("iss").filter(|iss| iss.is_string()))
+    }
 }
 
 impl Expected {
-    fn admits(&self, claim: Option<&Value>) -> bool {
+    /// Whether the claim may be so.
+    pub(in super::super) fn admits(&self, claim: Option<&Value>) -> bool {
         let Self::OneOf(allowed) = self else { return true };
         let fits = |v: &Value| v.as_str().is_some_and(|text| allowed.iter().any(|a| a == text));
         match claim {

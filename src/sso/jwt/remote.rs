@@ -1,5 +1,6 @@
 //! Keys behind a JWKS URL, cached. One fetch at a time; an unknown key id makes it look
-//! again, at most every `min_refetch`; old keys stay while a fetch fails. A fetch runs in
+//! again, at most every `min_refetch` (`retry` after one that failed); old keys stay while a
+//! fetch fails. A fetch runs in
 //! a task of its own, so that a caller who gives up does not undo it for the others.
 
 use std::sync::Arc;
@@ -7,23 +8,33 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use jsonwebtoken::Algorithm;
-use reqwest::Url;
+use reqwest::{Method, Url};
 
 use super::super::fetch::Upstream;
 use super::super::{ValidateCx, ValidateError};
+use super::discovery::Discovery;
 use super::jwks;
 use super::jws::UnverifiedJws;
 use super::keys::KeySet;
 use crate::domain::Timestamp;
 
 pub(super) struct RemoteKeys {
-    url: Url,
+    source: Source,
     upstream: Upstream,
     algorithms: Vec<Algorithm>,
     times: RefetchTimes,
     cached: ArcSwapOption<Cached>,
     /// The last fetch; held while one runs, which makes fetches single.
     last: tokio::sync::Mutex<LastFetch>,
+}
+
+/// Where the keys are.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Behind this URL.
+    Fixed(Url),
+    /// Where the issuer's document says.
+    Discovered(Discovery),
 }
 
 /// When keys are fetched again.
@@ -33,6 +44,8 @@ pub(super) struct RefetchTimes {
     pub(super) max_age: Duration,
     /// The least time between two fetches.
     pub(super) min_refetch: Duration,
+    /// The least time between two fetches while they fail.
+    pub(super) retry: Duration,
 }
 
 #[derive(Debug)]
@@ -51,14 +64,14 @@ struct LastFetch {
 impl RemoteKeys {
     /// Nothing is fetched before the first token comes.
     pub(super) fn new(
-        url: Url,
+        source: Source,
         upstream: Upstream,
         algorithms: &[Algorithm],
         times: RefetchTimes,
     ) -> Arc<Self> {
         let (cached, last) = (ArcSwapOption::empty(), tokio::sync::Mutex::default());
         let algorithms = algorithms.to_vec();
-        Arc::new(Self { url, upstream, algorithms, times, cached, last })
+        Arc::new(Self { source, upstream, algorithms, times, cached, last })
     }
 
     /// Verifies with the cached keys if one fits, else with what the URL says now.
@@ -111,7 +124,8 @@ impl RemoteKeys {
     }
 
     fn due(&self, last: &LastFetch, now: Timestamp) -> bool {
-        last.at.is_none_or(|at| passed(at, self.times.min_refetch, now))
+        let pause = if last.error.is_some() { self.times.retry } else { self.times.min_refetch };
+        last.at.is_none_or(|at| passed(at, pause, now))
     }
 
     /// Fetches, unless somebody just has; answers how the newest fetch went.
@@ -119,13 +133,13 @@ impl RemoteKeys {
         let mut last = self.last.lock().await;
         if self.due(&last, now) {
             last.at = Some(now);
-            match self.fetch().await {
+            match self.fetch(now).await {
                 Ok(keys) => {
                     self.cached.store(Some(Arc::new(Cached { keys, fetched_at: now })));
                     last.error = None;
                 }
                 Err(error) => {
-                    tracing::warn!(jwks.host = self.url.host_str(), %error, "keys cannot be fetched");
+                    tracing::warn!(jwks.host = self.source.host(), %error, "keys cannot be fetched");
                     last.error = Some(error);
                 }
             }
@@ -133,8 +147,18 @@ impl RemoteKeys {
         last.error.clone().map_or(Ok(()), Err)
     }
 
-    async fn fetch(&self) -> Result<KeySet, ValidateError> {
-        let request = self.upstream.client().get(self.url.clone());
+    async fn fetch(&self, now: Timestamp) -> Result<KeySet, ValidateError> {
+        match &self.source {
+            Source::Fixed(url) => self.fetch_from(url).await,
+            Source::Discovered(discovery) => {
+                let url = discovery.keys_url(&self.upstream, now).await?;
+                self.fetch_from(&url).await.inspect_err(|_| discovery.forget())
+            }
+        }
+    }
+
+    async fn fetch_from(&self, url: &Url) -> Result<KeySet, ValidateError> {
+        let request = self.upstream.request(Method::GET, url.clone());
         let answer = self.upstream.send(request, far_off()).await?;
         match answer.status.as_u16() {
             200 => jwks::parse(&answer.body, &self.algorithms)
@@ -148,18 +172,28 @@ impl RemoteKeys {
     }
 }
 
+impl Source {
+    /// For the logs.
+    fn host(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(url) => url.host_str(),
+            Self::Discovered(discovery) => discovery.url.host_str(),
+        }
+    }
+}
+
 /// A fetch is bounded by its own timeouts, not by a caller's deadline.
-fn far_off() -> Instant {
+pub(super) fn far_off() -> Instant {
     Instant::now() + Duration::from_secs(3600)
 }
 
 /// Whether `span` lies between the two times; a clock that was set back counts as passed.
-fn passed(since: Timestamp, span: Duration, now: Timestamp) -> bool {
+pub(super) fn passed(since: Timestamp, span: Duration, now: Timestamp) -> bool {
     now < since || now >= since.plus(span)
 }
 
 impl std::fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RemoteKeys").field("host", &self.url.host_str()).finish_non_exhaustive()
+        f.debug_struct("RemoteKeys").field("host", &self.source.host()).finish_non_exhaustive()
     }
 }

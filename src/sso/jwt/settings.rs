@@ -10,12 +10,12 @@ use serde::Deserialize;
 use super::super::SsoValidator;
 use super::super::endpoint::parse_url;
 use super::super::fetch::FetchSettings;
-use super::super::mapping::Mapping;
+use super::super::mapping::Fields;
 use super::super::settings::BuildCx;
 use super::claims::{ClaimRules, Expected, MAX_LEEWAY, default_leeway};
 use super::keys::KeySet;
 use super::public_key::PublicKey;
-use super::remote::{RefetchTimes, RemoteKeys};
+use super::remote::{RefetchTimes, RemoteKeys, Source};
 use super::{Jwt, Keys, jwks};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 use crate::support::Watched;
@@ -37,7 +37,7 @@ pub(in super::super) struct Settings {
     leeway: HumanDuration,
     /// Which claims say what.
     #[serde(default)]
-    claims: Mapping,
+    claims: Fields,
 
     // Exactly one of these is where the keys come from.
     secret: Option<SecretSource>,
@@ -92,11 +92,15 @@ impl Settings {
         let rules = ClaimRules {
             issuer: self.issuer,
             audience: self.audience,
-            header_typ: self.header_typ,
+            authorized_party: Expected::Unchecked,
+            client_id: Expected::Unchecked,
+            header_typ: self
+                .header_typ
+                .map_or(Expected::Unchecked, |typ| Expected::OneOf(vec![typ])),
             claim_typ: self.claim_typ,
             leeway: self.leeway.0,
         };
-        let validator = Jwt { keys: keys?, rules, mapping: self.claims };
+        let validator = Jwt { kind: "jwt", keys: keys?, rules, mapping: self.claims.claims() };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }
 
@@ -140,7 +144,7 @@ impl Settings {
             let file = Watched::open(file, cx.watcher, parse);
             return problems.ok(&join(path, "jwks_file"), file).map(|f| Keys::Files(vec![f]));
         }
-        self.remote(path, problems)
+        self.remote(path, cx, problems)
     }
 
     fn shared(&self, path: &str, problems: &mut Problems) -> KeySet {
@@ -184,12 +188,15 @@ impl Settings {
         Some(Keys::Files(watched))
     }
 
-    fn remote(&self, path: &str, problems: &mut Problems) -> Option<Keys> {
+    fn remote(&self, path: &str, cx: &BuildCx<'_>, problems: &mut Problems) -> Option<Keys> {
         let url = parse_url(self.jwks_url.as_deref()?, self.jwks_fetch.allow_plain_http);
-        let upstream = self.jwks_fetch.build(&join(path, "jwks_fetch"), problems);
-        let times =
-            RefetchTimes { max_age: self.jwks_max_age.0, min_refetch: self.jwks_min_refetch.0 };
-        let url = problems.ok(&join(path, "jwks_url"), url)?;
-        Some(Keys::Remote(RemoteKeys::new(url, upstream?, &self.algorithms, times)))
+        let upstream = self.jwks_fetch.build(false, &join(path, "jwks_fetch"), cx, problems);
+        let times = RefetchTimes {
+            max_age: self.jwks_max_age.0,
+            min_refetch: self.jwks_min_refetch.0,
+            retry: self.jwks_min_refetch.0,
+        };
+        let source = Source::Fixed(problems.ok(&join(path, "jwks_url"), url)?);
+        Some(Keys::Remote(RemoteKeys::new(source, upstream?, &self.algorithms, times)))
     }
 }

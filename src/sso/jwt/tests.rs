@@ -59,7 +59,9 @@ proptest! {
         let rules = ClaimRules {
             issuer: Expected::Unchecked,
             audience: Expected::Unchecked,
-            header_typ: None,
+            authorized_party: Expected::Unchecked,
+            client_id: Expected::Unchecked,
+            header_typ: Expected::Unchecked,
             claim_typ: None,
             leeway: std::time::Duration::from_secs(30),
         };

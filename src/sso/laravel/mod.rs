@@ -14,8 +14,9 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::opener::{Cipher, Opener, is_session_id};
-use super::session_fields::Fields;
+use self::opener::is_session_id;
+pub(super) use self::opener::{Cipher, Opener};
+use super::mapping::{Mapping, NamedFields};
 use super::unseal;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
 use crate::domain::setting::{Problems, SecretSource, join};
@@ -35,7 +36,7 @@ pub(super) struct Settings {
     /// The cookie's name, which its content is bound to.
     cookie: String,
     /// `expires_at` among them: Laravel puts no end into a cookie, so the content must.
-    fields: Fields,
+    fields: NamedFields,
 }
 
 impl Settings {
@@ -51,18 +52,19 @@ impl Settings {
         if self.cookie.is_empty() {
             problems.push(join(path, "cookie"), "must not be empty");
         }
-        if !self.fields.bounds_the_session() {
+        let mapping = self.fields.mapping().that_must_end();
+        if !mapping.says_its_end() {
             let at = join(&join(path, "fields"), "expires_at");
             problems.push(at, "is missing: laravel's cookies do not end by themselves");
         }
-        let validator = Laravel { opener: opener?, fields: self.fields };
+        let validator = Laravel { opener: opener?, mapping };
         (problems.len() == before).then(|| Arc::new(validator) as _)
     }
 }
 
 struct Laravel {
     opener: Opener,
-    fields: Fields,
+    mapping: Mapping,
 }
 
 impl fmt::Debug for Laravel {
@@ -79,6 +81,14 @@ impl SsoValidator for Laravel {
 
     fn accepts(&self, kind: CredentialKind) -> bool {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
+    }
+
+    fn recognizes(&self, credential: &Credential) -> bool {
+        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
+    }
+
+    fn is_selective(&self) -> bool {
+        true
     }
 
     async fn validate(
@@ -98,7 +108,7 @@ impl Laravel {
         }
         let content: Value = serde_json::from_str(&content)
             .map_err(|_| ValidateError::Malformed("its content is not json"))?;
-        self.fields.read(&content, None, now)
+        self.mapping.apply(&content, None, now)
     }
 }
 

@@ -1,15 +1,13 @@
 //! The inner layer of a Rails cookie: ActiveSupport's message metadata, which says for what
 //! and until when the value was made, around the value itself. Reads authentic bytes only.
 
-use std::time::UNIX_EPOCH;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::super::ValidateError;
+use super::super::{ValidateError, iso_time};
 use crate::domain::Timestamp;
 
 /// What an envelope holds.
@@ -67,9 +65,8 @@ fn message_value(message: &str) -> Result<Value, ValidateError> {
 }
 
 fn time(text: &str) -> Result<Timestamp, ValidateError> {
-    let since = humantime::parse_rfc3339(text).ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-    let secs = since.and_then(|since| i64::try_from(since.as_secs()).ok());
-    secs.map(Timestamp::from_secs).ok_or(ValidateError::Malformed("its expiry is no time"))
+    let time = iso_time::parse(text).filter(|time| time.secs() >= 0);
+    time.ok_or(ValidateError::Malformed("its expiry is no time"))
 }
 
 #[cfg(test)]

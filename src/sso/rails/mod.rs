@@ -12,7 +12,7 @@ use async_trait::async_trait;
 
 use self::opener::Opener;
 pub(super) use self::settings::Settings;
-use super::session_fields::Fields;
+use super::mapping::Mapping;
 use super::unseal::percent_decoded;
 use super::{SsoValidator, ValidateCx, ValidateError, credential};
 use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
@@ -24,7 +24,7 @@ struct Rails {
     opener: Opener,
     /// `cookie.<name>`: a value made for another cookie of the application is refused.
     purpose: String,
-    fields: Fields,
+    mapping: Mapping,
 }
 
 impl fmt::Debug for Rails {
@@ -43,6 +43,15 @@ impl SsoValidator for Rails {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let opens = |value| self.opener.open(&percent_decoded(value)?).map(drop);
+        credential::text(credential, MAX_LEN).and_then(opens).is_ok()
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
@@ -56,6 +65,6 @@ impl Rails {
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
         let envelope = self.opener.open(&percent_decoded(value)?)?;
         let message = envelope::read(&envelope, &self.purpose)?;
-        self.fields.read(&message.value, message.end, now)
+        self.mapping.apply(&message.value, message.end, now)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::super::SsoValidator;
-use super::super::session_fields::Fields;
+use super::super::mapping::NamedFields;
 use super::super::unseal;
 use super::Rails;
 use super::opener::{Digest, Opener};
@@ -29,7 +29,7 @@ pub(in super::super) struct Settings {
     signed_cookie_salt: String,
     #[serde(default = "default_digest")]
     signed_cookie_digest: Digest,
-    fields: Fields,
+    fields: NamedFields,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,6 +90,6 @@ impl Settings {
             ),
         };
         let purpose = format!("cookie.{}", self.cookie);
-        Some(Arc::new(Rails { opener, purpose, fields: self.fields }))
+        Some(Arc::new(Rails { opener, purpose, mapping: self.fields.mapping().that_must_end() }))
     }
 }

@@ -3,8 +3,6 @@
 //! read a session store, which look the id up. Opening one is no verdict: an id names a row that may
 //! be gone, so there is no validator kind that does only this.
 
-mod percent;
-
 use std::borrow::Cow;
 
 use aws_lc_rs::hmac;
@@ -13,6 +11,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use super::ValidateError;
 use super::flask::signer_key;
 use super::hmac_keys::HmacKeys;
+use super::unseal::percent_decoded;
 use crate::domain::setting::{Problems, SecretSource};
 
 /// The longest accepted cookie, in bytes; browsers keep no longer one.
@@ -63,7 +62,7 @@ impl Opener {
         }
         let text = match self.format {
             Format::FlaskSession => Cow::Borrowed(cookie),
-            _ => percent::decode(cookie).ok_or(malformed("it is not percent-encoded"))?,
+            _ => percent_decoded(cookie)?,
         };
         let text = match self.format {
             Format::Express => text.strip_prefix("s:").ok_or(malformed("it is not signed"))?,

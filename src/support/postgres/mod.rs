@@ -5,7 +5,9 @@
 //! Nothing is sent as a startup parameter that a transaction-pooling proxy would refuse, and
 //! nothing here prepares a named statement: read-only and timeouts are said per transaction.
 
+mod fetch;
 mod pool;
+mod statement;
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,9 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+pub use self::fetch::Fetch;
 pub use self::pool::{Lease, PostgresPool};
+pub use self::statement::Statement;
 use super::peer;
 use super::tls::{ClientTls, TlsSettings};
 use super::{Fault, FaultKind};
@@ -200,9 +204,15 @@ fn not_connected(error: &tokio_postgres::Error) -> Fault {
 #[must_use]
 pub fn fault(error: &tokio_postgres::Error) -> Fault {
     if let Some(code) = error.code() {
-        // Class 57 is an operator's intervention, such as a shutdown: the connection ends.
-        let kind =
-            if code.code().starts_with("57P") { FaultKind::Lost } else { FaultKind::Refused };
+        let kind = match code.code().as_bytes() {
+            // An operator's intervention, such as a shutdown: the connection ends.
+            [b'5', b'7', b'P', ..] => FaultKind::Lost,
+            // A statement that was cancelled: by its timeout.
+            b"57014" => FaultKind::Late,
+            // Data exceptions: a value that its type does not take.
+            [b'2', b'2', ..] => FaultKind::WrongType,
+            _ => FaultKind::Refused,
+        };
         return Fault::new(kind, format!("postgresql answers sqlstate {}", code.code()));
     }
     let mut source = std::error::Error::source(error);

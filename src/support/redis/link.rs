@@ -93,7 +93,7 @@ impl RedisLink {
             Ok(Err(error)) => fault(&error),
             Err(_) => Fault::late(),
         };
-        if fault.kind != FaultKind::Refused {
+        if !matches!(fault.kind, FaultKind::Refused | FaultKind::WrongType) {
             self.forget(lease.number).await;
         }
         Err(fault)
@@ -144,27 +144,33 @@ pub(super) fn not_connected(error: &RedisError) -> Fault {
     }
 }
 
-/// What an error of the client means; for connections that are not a [`RedisLink`], too. The server's own text is
-/// left out: it may quote a key.
+/// What an error of the client means; for connections that are not a [`RedisLink`], too. The
+/// server's own text is left out: it may quote a key.
 #[must_use]
 pub fn fault(error: &RedisError) -> Fault {
-    let kind = match error.kind() {
-        ErrorKind::Io if error.is_timeout() => FaultKind::Late,
-        ErrorKind::Io => FaultKind::Lost,
-        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => FaultKind::Nonsense,
-        ErrorKind::Extension if error.code() == Some("WRONGTYPE") => FaultKind::Nonsense,
-        _ => FaultKind::Refused,
-    };
-    let reason = match (error.code(), kind) {
-        (Some(code), _) => format!("redis answers {}", word(code)),
-        (None, FaultKind::Late) => "no answer in time".to_owned(),
-        (None, FaultKind::Lost) => match std::error::Error::source(error) {
-            Some(source) => format!("connection failed: {source}"),
-            None => "connection failed".to_owned(),
-        },
-        (None, _) => error.category().to_ascii_lowercase(),
-    };
-    Fault::new(kind, reason)
+    if let Some(code) = code(error) {
+        let kind = if code == "WRONGTYPE" { FaultKind::WrongType } else { FaultKind::Refused };
+        return Fault::new(kind, format!("redis answers {}", word(&code)));
+    }
+    match error.kind() {
+        ErrorKind::Io if error.is_timeout() => Fault::late(),
+        ErrorKind::Io => {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            let cause = cause.unwrap_or_else(|| error.category().to_ascii_lowercase());
+            Fault::new(FaultKind::Lost, format!("connection failed: {cause}"))
+        }
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
+            Fault::new(FaultKind::Nonsense, "answer is not one of redis")
+        }
+        _ => Fault::new(FaultKind::Refused, error.category().to_ascii_lowercase()),
+    }
+}
+
+/// The code of the server's error; the first one's, if several commands were sent together.
+fn code(error: &RedisError) -> Option<String> {
+    let several = error.clone().into_server_errors();
+    let first = several.as_ref().and_then(|errors| errors.first());
+    first.map(|(_, error)| error.code().to_owned()).or_else(|| error.code().map(str::to_owned))
 }
 
 /// The first word of a server's error, if it looks like a code.

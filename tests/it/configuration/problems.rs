@@ -134,7 +134,7 @@ const DANGLING: &[(&str, &[&str])] = &[
     ),
     ("accounts.list = { kind = \"file\", file = \"/nowhere\" }", &["accounts.list.file"]),
     ("accounts.list = { kind = \"ldap\" }", &["accounts.list.kind"]),
-    ("validators.more = { kind = \"oidc\" }", &["validators.more.kind"]),
+    ("validators.more = { kind = \"kerberos\" }", &["validators.more.kind"]),
     ("validators.more = { secret = \"x\" }", &["validators.more.kind"]),
 ];
 

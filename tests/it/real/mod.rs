@@ -3,6 +3,10 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod browser;
+mod fleet;
+mod glewlwyd;
+mod llng;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod redis;

@@ -37,7 +37,14 @@ impl Postgres {
         postgres
     }
 
-    /// Starts it again, after it was stopped or killed, on the same port and data.
+    /// Ends it as a crash does: nothing is written any more, and the next start recovers. (SIGKILL for the
+    /// first process alone would leave others that keep the next start away.)
+    pub(crate) async fn crash(&mut self) {
+        self.server.signal("QUIT");
+        self.server.ended().await;
+    }
+
+    /// Starts it again, after it was stopped or crashed, on the same port and data.
     pub(crate) async fn start_again(&mut self) {
         let command = command(self.server.folder(), self.port);
         self.server.start_again(command);
@@ -71,7 +78,11 @@ impl Postgres {
 
     async fn ready(&mut self) {
         self.server.listens(self.port).await;
-        eventually("PostgreSQL lets us in", async || self.connect("postgres").await.ok()).await;
+        eventually("PostgreSQL lets us in", async || {
+            self.server.still_runs();
+            self.connect("postgres").await.ok()
+        })
+        .await;
     }
 }
 

@@ -37,8 +37,9 @@ impl Folder {
     pub(crate) fn new(user: &'static str) -> Self {
         static SWEPT: Once = Once::new();
         SWEPT.call_once(sweep);
-        let folder =
-            Self { path: tempfile::Builder::new().prefix("cambio-real-").tempdir().unwrap(), user };
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let path = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
+        let folder = Self { path, user };
         folder.hand_over(folder.path());
         folder
     }
@@ -58,6 +59,13 @@ impl Folder {
         std::fs::write(&path, content).unwrap();
         self.hand_over(&path);
         path
+    }
+
+    /// Makes a folder in it that the server can write to.
+    pub(crate) fn folder(&self, name: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        self.hand_over(&path);
     }
 
     /// Makes the server's user the owner of `path`.
@@ -113,12 +121,17 @@ impl Server {
     /// Waits until it accepts connections.
     pub(crate) async fn listens(&mut self, port: u16) {
         eventually("the server listens", async || {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("{} ended with {status}: {}", self.name, self.folder.log(self.name));
-            }
+            self.still_runs();
             TcpStream::connect(("127.0.0.1", port)).ok()
         })
         .await;
+    }
+
+    /// Fails, with what it wrote, when it has ended.
+    pub(crate) fn still_runs(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            panic!("{} ended with {status}: {}", self.name, self.folder.log(self.name));
+        }
     }
 
     /// Sends `TERM`, `INT`, `STOP`, `CONT` …
@@ -136,7 +149,20 @@ impl Server {
     /// Asks it to end, and waits until it has.
     pub(crate) async fn stop(&mut self) {
         self.signal("TERM");
+        self.ended().await;
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) {
         eventually("the server ends", async || self.child.try_wait().unwrap()).await;
+    }
+
+    /// Asks it to end and waits for that: for a server whose children SIGKILL would leave behind.
+    pub(crate) fn end(&mut self) {
+        if self.child.try_wait().unwrap().is_none() {
+            self.signal("TERM");
+            self.child.wait().unwrap();
+        }
     }
 
     /// Starts it again in its folder, after [`Server::kill`] or [`Server::stop`].

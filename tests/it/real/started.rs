@@ -17,11 +17,11 @@ async fn redis_asks_for_its_password_and_starts_again() {
 }
 
 #[tokio::test]
-async fn postgres_keeps_its_data_over_a_kill() {
+async fn postgres_keeps_its_data_over_a_crash() {
     let mut postgres = Postgres::start().await;
     let database = postgres.database().await;
     postgres.execute(&database, "create table kept (n int); insert into kept values (7)").await;
-    postgres.server.kill();
+    postgres.crash().await;
     postgres.start_again().await;
     let client = postgres.connect(&database).await.unwrap();
     let row = client.query_one("select n from kept", &[]).await.unwrap();

@@ -44,6 +44,7 @@ macro_rules! on_backend {
 
 mod begin;
 mod calls;
+mod clients;
 mod device;
 mod key;
 mod limit;

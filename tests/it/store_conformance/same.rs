@@ -15,7 +15,12 @@ on_every_backend![does_as_memory_does];
 
 #[derive(Debug, Clone)]
 enum Step {
-    Begin { on: On, upstream: Option<u8>, limit: Option<(u32, WhenFull)>, lasts: i64 },
+    Begin {
+        on: On,
+        upstream: Option<u8>,
+        limit: Option<(u32, WhenFull)>,
+        lasts: i64,
+    },
     /// The n-th session that was begun, with a token so many generations old.
     Refresh(usize, u32),
     End(usize),
@@ -40,13 +45,13 @@ fn on() -> impl Strategy<Value = On> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let when_full = prop::sample::select(vec![
-        WhenFull::Deny,
-        WhenFull::EvictOldest,
-        WhenFull::EvictIdle,
+    let when_full =
+        prop::sample::select(vec![WhenFull::Deny, WhenFull::EvictOldest, WhenFull::EvictIdle]);
+    let states = prop::sample::select(vec![
+        DeviceState::Active,
+        DeviceState::Disabled,
+        DeviceState::Deleted,
     ]);
-    let states =
-        prop::sample::select(vec![DeviceState::Active, DeviceState::Disabled, DeviceState::Deleted]);
     let begin = (on(), prop::option::of(0..3u8), prop::option::of((1..4u32, when_full)), 1..200i64)
         .prop_map(|(on, upstream, limit, lasts)| Step::Begin { on, upstream, limit, lasts });
     prop_oneof![

@@ -75,7 +75,10 @@ async fn accounts_of_any_name_keep_to_one_slot_of_a_cluster() {
         }
         let session = cluster.store.begin(new, at(0)).await.unwrap().session;
         cluster.other.refresh(&token(&session, 1), next(0), at(0)).await.unwrap();
-        assert_eq!(cluster.store.sessions(&tenant("nagra"), &account(name), at(0)).await.unwrap().len(), 1);
+        assert_eq!(
+            cluster.store.sessions(&tenant("nagra"), &account(name), at(0)).await.unwrap().len(),
+            1
+        );
     }
     assert_eq!(cluster.store.page(None, 100, at(0)).await.unwrap().sessions.len(), 6);
 }
@@ -105,8 +108,14 @@ async fn an_unreadable_record_is_an_error_and_never_a_verdict() {
     let ended = store.end(&session.tenant, &account, session.id, &session.device, at(0));
     let errors = [
         find.unwrap_err().0,
-        match refreshed { Err(RefreshError::Store(e)) => e.0, other => panic!("{other:?}") },
-        match begun { Err(BeginError::Store(e)) => e.0, other => panic!("{other:?}") },
+        match refreshed {
+            Err(RefreshError::Store(e)) => e.0,
+            other => panic!("{other:?}"),
+        },
+        match begun {
+            Err(BeginError::Store(e)) => e.0,
+            other => panic!("{other:?}"),
+        },
         ended.await.unwrap_err().0,
     ];
     assert!(errors.iter().all(|error| !error.contains("secret")), "{errors:?}");

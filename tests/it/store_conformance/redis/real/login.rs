@@ -81,9 +81,18 @@ async fn tls_believes_the_configured_authority_only() {
     let port = crate::real::free_port();
     let tls_port = port.to_string();
     let _redis = Redis::start_with(&[
-        "--save", "", "--tls-port", &tls_port, "--tls-auth-clients", "no",
-        "--tls-cert-file", &certificate, "--tls-key-file", &key,
-        "--tls-ca-cert-file", &certificate,
+        "--save",
+        "",
+        "--tls-port",
+        &tls_port,
+        "--tls-auth-clients",
+        "no",
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &certificate,
     ])
     .await;
     let ca = folder.write("ca.pem", own.certificate.pem());
