@@ -57,6 +57,14 @@ pub(super) struct SqliteSettings {
     pub(super) readers: usize,
 }
 
+/// `kind = "redis"`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RedisTable {
+    /// The servers, and how they are used.
+    redis: RedisStoreSettings,
+}
+
 impl StoreSettings {
     /// Opens the store, creating what is missing. The files of `sqlite` are opened where it is
     /// called, which blocks.
@@ -122,9 +130,9 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
             (problems.len() == before).then_some(StoreSettings(Kind::Sqlite(settings)))
         }
         "redis" => {
-            let settings: RedisStoreSettings = setting::parse(value, path, problems)?;
+            let RedisTable { redis: settings } = setting::parse(value, path, problems)?;
             let before = problems.len();
-            settings.check(path, problems);
+            settings.check(&setting::join(path, "redis"), problems);
             (problems.len() == before).then(|| StoreSettings(Kind::Redis(Box::new(settings))))
         }
         other => {
@@ -192,6 +200,7 @@ mod tests {
     fn defaults_are_enough() {
         assert!(problems_of(json!({"kind": "memory"})).is_empty());
         assert!(problems_of(json!({"kind": "sqlite"})).is_empty());
+        assert!(problems_of(json!({"kind": "redis"})).is_empty());
     }
 
     #[test]

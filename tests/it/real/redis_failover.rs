@@ -13,7 +13,7 @@ const CLIENTS: usize = 12;
 async fn sentinels_elect_another_master_and_nothing_acknowledged_is_lost() {
     let mut redis = Watched::start().await;
     let nodes = nodes(&format!(
-        "store = {{ kind = \"redis\", topology = \"sentinel\", nodes = {:?}, password = {PASSWORD:?},
+        "store.kind = \"redis\"\nstore.redis = {{ topology = \"sentinel\", nodes = {:?}, password = {PASSWORD:?},
             master_name = {MASTER:?}, sentinel_password = {SENTINEL_PASSWORD:?}, wait_replicas = 1 }}",
         redis.places()
     ))
@@ -43,7 +43,7 @@ async fn sentinels_elect_another_master_and_nothing_acknowledged_is_lost() {
 async fn a_cluster_elects_another_master_and_nothing_acknowledged_is_lost() {
     let mut redis = RedisCluster::start().await;
     let nodes = nodes(&format!(
-        "store = {{ kind = \"redis\", topology = \"cluster\", nodes = {:?}, password = {PASSWORD:?},
+        "store.kind = \"redis\"\nstore.redis = {{ topology = \"cluster\", nodes = {:?}, password = {PASSWORD:?},
             wait_replicas = 1 }}",
         &redis.places()[..3]
     ))

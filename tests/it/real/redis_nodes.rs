@@ -19,7 +19,7 @@ async fn everywhere(test: &str, more: &str) -> [Nodes; 2] {
     let many = redis_cluster::shared().await.places();
     let on = |topology: &str, places: &[String]| {
         format!(
-            "{more}\nstore = {{ kind = \"redis\", topology = \"{topology}\", nodes = {places:?},
+            "{more}\nstore.kind = \"redis\"\nstore.redis = {{ topology = \"{topology}\", nodes = {places:?},
                 password = {PASSWORD:?}, prefix = \"{test}:\" }}"
         )
     };
