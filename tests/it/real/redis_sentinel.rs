@@ -113,7 +113,7 @@ impl Sentinel {
         Some(port)
     }
 
-    async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
+    pub(crate) async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
         super::redis::ask(self.port, SENTINEL_PASSWORD, words).await
     }
 }
