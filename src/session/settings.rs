@@ -77,6 +77,12 @@ pub(super) struct PostgresStoreSettings {
     /// time. Not through a proxy that pools by transaction, unless it knows prepared statements.
     #[serde(default)]
     pub(super) prepared_statements: bool,
+/// `kind = "redis"`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RedisTable {
+    /// The servers, and how they are used.
+    redis: RedisStoreSettings,
 }
 
 impl StoreSettings {
@@ -154,9 +160,9 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
             (problems.len() == before).then_some(StoreSettings(Kind::Postgres(Box::new(settings))))
         }
         "redis" => {
-            let settings: RedisStoreSettings = setting::parse(value, path, problems)?;
+            let RedisTable { redis: settings } = setting::parse(value, path, problems)?;
             let before = problems.len();
-            settings.check(path, problems);
+            settings.check(&setting::join(path, "redis"), problems);
             (problems.len() == before).then(|| StoreSettings(Kind::Redis(Box::new(settings))))
         }
         other => {
@@ -249,6 +255,7 @@ mod tests {
         assert!(problems_of(json!({"kind": "memory"})).is_empty());
         assert!(problems_of(json!({"kind": "sqlite"})).is_empty());
         assert!(problems_of(json!({"kind": "postgres"})).is_empty());
+        assert!(problems_of(json!({"kind": "redis"})).is_empty());
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) mod redis_cluster;
 mod redis_failover;
 mod redis_load;
 mod redis_network;
+mod redis_nodes;
 pub(crate) mod redis_sentinel;
 pub(crate) mod server;
 mod started;
