@@ -547,6 +547,9 @@ async fn sql_session_with(further: serde_json::Value) -> Fixture {
         nonsense: Some((asking(up.port), cookie("broken-session-00"))),
         _alive: vec![Box::new(hang)],
         ..Fixture::new(asking(up.port), good)
+    }
+    .keeping(up)
+}
 
 /// A server that knows one ticket, over and over.
 async fn cas() -> Fixture {

@@ -109,11 +109,7 @@ pub(super) fn device_record(device: &Device) -> Result<String, StoreError> {
 }
 
 /// A device from its record.
-pub(super) fn device(
-    account: &AccountId,
-    id: &str,
-    record: &[u8],
-) -> Result<Device, StoreError> {
+pub(super) fn device(account: &AccountId, id: &str, record: &[u8]) -> Result<Device, StoreError> {
     let read = || {
         let mut lines = std::str::from_utf8(record).ok()?.splitn(4, '\n');
         let (state, class) = lines.next()?.split_at_checked(1)?;

@@ -64,7 +64,9 @@ fn place(node: &Value, host: &str) -> Option<String> {
     let Value::Array(parts) = node else { return None };
     let port = number(parts.get(1)?)?;
     let host = match parts.first()? {
-        Value::BulkString(own) if !own.is_empty() && own != b"?" => std::str::from_utf8(own).ok()?,
+        Value::BulkString(own) if !own.is_empty() && own != b"?" => {
+            std::str::from_utf8(own).ok()?
+        }
         _ => host,
     };
     Some(format!("{host}:{port}"))

@@ -124,10 +124,7 @@ impl Master {
 }
 
 /// Asks each of them at the same time.
-pub async fn each(
-    masters: &[Master],
-    call: impl Fn() -> Call,
-) -> Vec<Result<Value, Fault>> {
+pub async fn each(masters: &[Master], call: impl Fn() -> Call) -> Vec<Result<Value, Fault>> {
     join_all(masters.iter().map(|master| master.call(call()))).await
 }
 

@@ -24,11 +24,11 @@ use redis::{
 use serde::Deserialize;
 
 pub use self::call::{Answer, Call, Replicas, Script};
+use self::link::not_connected;
 pub use self::link::{RedisLink, fault};
 pub use self::masters::{Master, Masters, each};
-use self::link::not_connected;
-use super::{Fault, peer};
 use super::tls::{ClientTls, TlsSettings};
+use super::{Fault, peer};
 use crate::domain::SecretString;
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 

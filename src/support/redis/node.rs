@@ -46,7 +46,9 @@ impl Node {
     /// The host that it is at; empty where sentinels say.
     pub(super) fn host(&self) -> &str {
         match &self.place {
-            Place::At(ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }, _) => host,
+            Place::At(ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }, _) => {
+                host
+            }
             _ => "",
         }
     }

@@ -3,9 +3,15 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod apps;
 mod browser;
+mod django;
+mod express;
+mod flask;
 mod glewlwyd;
+pub(crate) mod installed;
 mod llng;
+mod php;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod redis;
@@ -17,6 +23,7 @@ pub(crate) mod redis_sentinel;
 mod redis_store;
 pub(crate) mod server;
 mod started;
+pub(crate) mod visitor;
 
 use std::time::{Duration, Instant};
 

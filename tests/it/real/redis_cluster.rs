@@ -1,7 +1,6 @@
 //! A real Redis Cluster: three masters with a replica each. [`shared`] is one for the whole test
 //! run, for tests that keep to keys of their own; who kills a node starts one.
 
-
 use redis::Value;
 use tokio::sync::OnceCell;
 
@@ -43,7 +42,12 @@ impl RedisCluster {
             args.extend(["--save", ""]);
             let announced = proxies.get(number).map(|proxy| proxy.port.to_string());
             if let Some(port) = &announced {
-                args.extend(["--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", port]);
+                args.extend([
+                    "--cluster-announce-ip",
+                    "127.0.0.1",
+                    "--cluster-announce-port",
+                    port,
+                ]);
                 args.extend(["--cluster-announce-bus-port", &bus]);
             }
             let node = Redis::start_with(&args).await;

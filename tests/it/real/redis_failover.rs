@@ -32,7 +32,10 @@ async fn sentinels_elect_another_master_and_nothing_acknowledged_is_lost() {
     all_refresh(&nodes, &seen).await;
     eprintln!(
         "sentinel failover: {} answers good, {} refused, {} sessions kept, longest {:?}",
-        seen.good, seen.refused, seen.pairs.len(), seen.longest
+        seen.good,
+        seen.refused,
+        seen.pairs.len(),
+        seen.longest
     );
 }
 
@@ -59,6 +62,9 @@ async fn a_cluster_elects_another_master_and_nothing_acknowledged_is_lost() {
     all_refresh(&nodes, &seen).await;
     eprintln!(
         "cluster failover: {} answers good, {} refused, {} sessions kept, longest {:?}",
-        seen.good, seen.refused, seen.pairs.len(), seen.longest
+        seen.good,
+        seen.refused,
+        seen.pairs.len(),
+        seen.longest
     );
 }
