@@ -46,6 +46,14 @@ fn write_files(dir: &Path) {
         write(framework, b"a framework's secret\n");
         write(&format!("{framework}-old"), b"a framework's old secret\n");
     }
+    for secret in ["app-session-secret", "app-redis-password", "app-postgres-password"] {
+        write(secret, b"a secret of an application\n");
+    }
+    let own = rcgen::generate_simple_self_signed(["cambio.example.com".to_owned()]).unwrap();
+    for certificate in ["app-ca.pem", "app-client.pem"] {
+        write(certificate, own.cert.pem().as_bytes());
+    }
+    write("app-client-key.pem", own.signing_key.serialize_pem().as_bytes());
     write("users.toml", b"");
     write("accounts.toml", b"");
     write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));
