@@ -24,15 +24,25 @@ as_root() {
     fi
 }
 
-# need COMMAND APT_PACKAGE WHAT_FOR: installs the package when the command is missing.
+# have THING: whether it is there. THING is a command, a path (or a pattern of paths), or
+# perl:MODULE.
+have() {
+    case $1 in
+    perl:*) perl "-M${1#perl:}" -e1 2>/dev/null ;;
+    */*) compgen -G "$1" >/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+# need THING APT_PACKAGE WHAT_FOR: installs the package when the thing is missing.
 # Collects what it cannot install in MISSING; `stop_if_missing` reports it all at once.
 MISSING=()
 APT_UPDATED=
 need() {
-    local command=$1 package=$2 what=$3 root
-    command -v "$command" >/dev/null && return
+    local thing=$1 package=$2 what=$3 root
+    have "$thing" && return
     if command -v apt-get >/dev/null && root=$(as_root); then
-        say "${0##*/}: $command is missing ($what), installing the package $package"
+        say "${0##*/}: $thing is missing ($what), installing the package $package"
         # shellcheck disable=SC2086 # two words on purpose: sudo -n
         {
             [[ $APT_UPDATED ]] || $root apt-get update -qq </dev/null >&2 || true
@@ -41,9 +51,9 @@ need() {
                 apt-get install -y -qq --no-install-recommends "$package" </dev/null >&2 || true
         }
         hash -r
-        command -v "$command" >/dev/null && return
+        have "$thing" && return
     fi
-    MISSING+=("  $command ($what): install it by hand, on Debian and Ubuntu with
+    MISSING+=("  $thing ($what): install it by hand, on Debian and Ubuntu with
       sudo apt-get install --no-install-recommends $package")
 }
 

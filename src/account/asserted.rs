@@ -1,6 +1,7 @@
 //! `asserted`: the validator's word is all there is. Every account is active, and an
 //! account that a head-end names exists.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -44,19 +45,20 @@ impl AccountDirectory for Asserted {
         "asserted"
     }
 
-    async fn resolve(&self, _: &TenantId, who: &Verified) -> Result<Account, AccountError> {
-        let (id, user_id) = match who.accounts.as_slice() {
-            [one] => (one.id.clone(), one.user_id.as_ref()),
-            [] if self.subject_is_account => {
-                let id = AccountId::parse(who.subject.as_str());
-                (id.map_err(|_| AccountError::Unknown)?, None)
-            }
-            [] => return Err(AccountError::Unknown),
-            _ => return Err(AccountError::Ambiguous),
+    async fn matching(&self, _: &TenantId, who: &Verified) -> Result<Vec<Account>, AccountError> {
+        let account = |id: AccountId, user_id: Option<&String>| {
+            let user_id = user_id.or(who.user_id.as_ref());
+            let user_id = user_id.map_or_else(|| id.as_str().to_owned(), Clone::clone);
+            Account { roles: who.roles.clone(), ..Account::new(id, user_id) }
         };
-        let user_id = user_id.or(who.user_id.as_ref());
-        let user_id = user_id.map_or_else(|| id.as_str().to_owned(), Clone::clone);
-        Ok(Account { roles: who.roles.clone(), ..Account::new(id, user_id) })
+        if who.accounts.is_empty() {
+            let id =
+                AccountId::parse(who.subject.as_str()).ok().filter(|_| self.subject_is_account);
+            return Ok(vec![account(id.ok_or(AccountError::Unknown)?, None)]);
+        }
+        let mut seen = HashSet::new();
+        let named = who.accounts.iter().filter(|named| seen.insert(&named.id));
+        Ok(named.map(|named| account(named.id.clone(), named.user_id.as_ref())).collect())
     }
 
     async fn by_id(&self, _: &TenantId, id: &AccountId) -> Result<Account, AccountError> {

@@ -2,7 +2,7 @@
 //! entries in TOML, or `{"accounts": […]}` in JSON, with the members of
 //! [`Account`] (`user_id` is the id when absent) and `subjects`, who may act for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl AccountDirectory for File {
 
     /// What the validator asserts decides, among the accounts that are listed; the subject
     /// is looked up only when it asserts nothing.
-    async fn resolve(&self, _: &TenantId, who: &Verified) -> Result<Account, AccountError> {
+    async fn matching(&self, _: &TenantId, who: &Verified) -> Result<Vec<Account>, AccountError> {
         let accounts = self.accounts.get();
         let mut matching: Vec<&Account> = if who.accounts.is_empty() {
             let ids = accounts.by_subject.get(&who.subject).map_or(&[][..], Vec::as_slice);
@@ -56,12 +56,12 @@ impl AccountDirectory for File {
         } else {
             who.accounts.iter().filter_map(|asserted| accounts.by_id.get(&asserted.id)).collect()
         };
-        matching.dedup_by(|a, b| a.id == b.id);
-        match matching.as_slice() {
-            [] => Err(AccountError::Unknown),
-            [one] => Ok((*one).clone()),
-            _ => Err(AccountError::Ambiguous),
+        let mut seen = HashSet::new();
+        matching.retain(|account| seen.insert(&account.id));
+        if matching.is_empty() {
+            return Err(AccountError::Unknown);
         }
+        Ok(matching.into_iter().cloned().collect())
     }
 
     async fn by_id(&self, _: &TenantId, id: &AccountId) -> Result<Account, AccountError> {

@@ -1,10 +1,14 @@
 //! Accounts: which account an identity acts for, and in what state it is.
 //! [`AccountDirectory`] is the part's trait; `settings.rs` is the only way to the
-//! kinds (`asserted`: the validator's word; `file`: a list that the operator keeps).
+//! kinds (`asserted`: the validator's word; `file`: a list that the operator keeps; `http` and
+//! `sql`: another system that is asked).
 
 mod asserted;
+mod document;
 mod file;
+mod http;
 pub mod settings;
+mod sql;
 
 use std::fmt;
 
@@ -106,6 +110,16 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    /// Its name as files spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     #[expect(
         clippy::trivially_copy_pass_by_ref,
         reason = "serde's skip_serializing_if passes a reference"
@@ -118,19 +132,36 @@ impl AccountState {
 /// Knows the accounts of a tenant.
 ///
 /// # Contract
-/// Fails closed; answers `Unavailable` when it could not find out; cancel-safe. It
-/// reports an account's state, and the stories refuse.
+/// Fails closed; answers `Unavailable` when it could not find out and `Upstream` when what it was
+/// told is no account: `Unknown` only if it is sure; cancel-safe. It reports an account's state, and the stories refuse.
 #[async_trait]
 pub trait AccountDirectory: Send + Sync + fmt::Debug {
     /// The kind's name as the configuration spells it.
     fn kind(&self) -> &'static str;
 
-    /// The account that a verified identity acts for.
+    /// The accounts that a verified identity may act for, whatever their state, each once.
+    ///
+    /// # Errors
+    /// [`AccountError::Unknown`] when it has none.
+    async fn matching(
+        &self,
+        tenant: &TenantId,
+        who: &Verified,
+    ) -> Result<Vec<Account>, AccountError>;
+
+    /// The one account that a verified identity acts for.
     ///
     /// # Errors
     /// [`AccountError::Unknown`] when it has none, [`AccountError::Ambiguous`] when it
     /// has several and the caller can name only one.
-    async fn resolve(&self, tenant: &TenantId, who: &Verified) -> Result<Account, AccountError>;
+    async fn resolve(&self, tenant: &TenantId, who: &Verified) -> Result<Account, AccountError> {
+        let mut accounts = self.matching(tenant, who).await?;
+        match (accounts.pop(), accounts.is_empty()) {
+            (None, _) => Err(AccountError::Unknown),
+            (Some(account), true) => Ok(account),
+            (Some(_), false) => Err(AccountError::Ambiguous),
+        }
+    }
 
     /// The account by its id, asked before a head-end's call is honoured.
     ///
@@ -162,4 +193,7 @@ pub enum AccountError {
     /// The directory could not find out.
     #[error("account directory is unavailable: {0}")]
     Unavailable(String),
+    /// What stands behind the directory answered nonsense.
+    #[error("account directory broke its contract: {0}")]
+    Upstream(String),
 }

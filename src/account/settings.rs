@@ -5,9 +5,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{AccountDirectory, asserted, file};
+use super::{AccountDirectory, asserted, file, http, sql};
+use crate::domain::Clock;
 use crate::domain::setting::{self, Problems};
 use crate::support::Watcher;
+
+/// What a directory may need from the outside to be built.
+pub struct BuildCx<'a> {
+    /// Watches files that the directory reads.
+    pub watcher: &'a Watcher,
+    /// Time.
+    pub clock: &'a Arc<dyn Clock>,
+}
 
 /// The directory of a service that names none: the validator's word.
 #[must_use]
@@ -19,15 +28,16 @@ pub fn default_directory() -> Arc<dyn AccountDirectory> {
 pub fn build(
     mut value: Value,
     path: &str,
-    watcher: &Watcher,
+    cx: &BuildCx<'_>,
     problems: &mut Problems,
 ) -> Option<Arc<dyn AccountDirectory>> {
     let kind = setting::take_kind(&mut value, path, problems)?;
     match kind.as_str() {
         "asserted" => Some(setting::parse::<asserted::Settings>(value, path, problems)?.build()),
-        "file" => {
-            setting::parse::<file::Settings>(value, path, problems)?.build(path, watcher, problems)
-        }
+        "file" => setting::parse::<file::Settings>(value, path, problems)?
+            .build(path, cx.watcher, problems),
+        "http" => http::Settings::build(value, path, cx, problems),
+        "sql" => setting::parse::<sql::Settings>(value, path, problems)?.build(path, cx, problems),
         other => {
             problems.push(setting::join(path, "kind"), format!("unknown kind {other:?}"));
             None

@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
-use crate::account::AccountDirectory;
+use crate::account::{self, AccountDirectory};
 use crate::config::{Environment, Settings};
 use crate::domain::setting::{self, Problem, Problems};
 use crate::domain::{Clock, Random, SystemClock, SystemRandom, TenantId};
@@ -182,14 +182,7 @@ fn validators(
         watcher: &world.watcher,
         production: settings.environment == Environment::Production,
     };
-    let mut built = HashMap::new();
-    for (name, table) in settings.validators.iter() {
-        let path = setting::join("validators", name);
-        if let Some(validator) = sso::settings::build(table.clone(), &path, &cx, problems) {
-            built.insert(name.clone(), validator);
-        }
-    }
-    built
+    sso::settings::build_all(settings.validators.iter(), "validators", &cx, problems)
 }
 
 fn accounts(
@@ -197,11 +190,11 @@ fn accounts(
     world: &World,
     problems: &mut Problems,
 ) -> HashMap<String, Arc<dyn AccountDirectory>> {
+    let cx = account::settings::BuildCx { watcher: &world.watcher, clock: &world.clock };
     let mut built = HashMap::new();
     for (name, table) in settings.accounts.iter() {
         let path = setting::join("accounts", name);
-        let directory =
-            crate::account::settings::build(table.clone(), &path, &world.watcher, problems);
+        let directory = account::settings::build(table.clone(), &path, &cx, problems);
         if let Some(directory) = directory {
             built.insert(name.clone(), directory);
         }

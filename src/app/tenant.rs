@@ -10,6 +10,7 @@ use crate::account::AccountDirectory;
 use crate::config::{AgsSettings, AnswerHubSettings, ServiceSettings, TenantSettings};
 use crate::domain::setting::{self, Problems};
 use crate::domain::{CredentialKind, ServiceName, TenantId};
+use crate::exchange::DevicePolicy;
 use crate::exchange::tenant::{Ags, AnswerHub, Endpoint, Service, SessionNumbers, Tenant};
 use crate::session::Store;
 use crate::sso::{SsoValidator, TicketSource};
@@ -110,8 +111,15 @@ fn build_service(
         Some(endpoints) => endpoints.clone(),
         None => default_endpoints(tenant, settings, &*validator),
     };
-    if !endpoints.is_empty() && !validator.accepts(CredentialKind::Token) {
+    let offers = |call| endpoints.iter().find(|endpoint: &&Endpoint| endpoint.path == call);
+    if offers("/signOnWithSessionToken").is_some() && !validator.accepts(CredentialKind::Token) {
         let message = format!("validator kind {} takes no session token", validator.kind());
+        problems.push(format!("{path}.endpoints"), message);
+    }
+    let sign_on = offers("/signOn").and_then(|call| call.sign_on_form(|k| validator.accepts(k)));
+    if offers("/signOn").is_some() && sign_on.is_none() {
+        let kind = validator.kind();
+        let message = format!("/signOn lists no parameters that validator kind {kind} takes");
         problems.push(format!("{path}.endpoints"), message);
     }
     Some(Service {
@@ -121,11 +129,12 @@ fn build_service(
         cookie: settings.cookie.clone(),
         display: settings.display.clone(),
         endpoints,
+        sign_on,
     })
 }
 
 /// The session-token flow, for a service that AGS clients can use; head-ends only make
-/// tokens for a service that validates them.
+/// tokens for a service that validates them. User name and password where only that is taken.
 fn default_endpoints(
     tenant: &TenantSettings,
     settings: &ServiceSettings,
@@ -134,8 +143,12 @@ fn default_endpoints(
     let site = tenant.answerhub.as_ref().is_some_and(|a| {
         a.cookie_service == settings.name || a.password_service.as_ref() == Some(&settings.name)
     });
-    if tenant.ags.is_none() || site || !validator.accepts(CredentialKind::Token) {
+    if tenant.ags.is_none() || site {
         return Vec::new();
+    }
+    if !validator.accepts(CredentialKind::Token) {
+        let takes_passwords = validator.accepts(CredentialKind::Password);
+        return if takes_passwords { Endpoint::password_flow() } else { Vec::new() };
     }
     let mut flow = Endpoint::session_token_flow();
     if validator.kind() != "session_token" {
@@ -198,8 +211,12 @@ async fn build_ags(
         let message = "must be at most 109 printable ASCII characters";
         problems.push(setting::join(path, "device_id_prefix"), message);
     }
-    if settings.ticket_ttl.0.as_secs() == 0 {
-        problems.push(setting::join(path, "ticket_ttl"), "must be at least a second");
+    for (key, ttl) in
+        [("ticket_ttl", &settings.ticket_ttl), ("user_token_ttl", &settings.user_token_ttl)]
+    {
+        if ttl.0.as_secs() == 0 {
+            problems.push(setting::join(path, key), "must be at least a second");
+        }
     }
     let tokens = settings.tokens.clone();
     let tokens = tokens.session(&setting::join(path, "tokens"), id, keys, problems).await?;
@@ -210,7 +227,13 @@ async fn build_ags(
         location: settings.location.clone(),
         ticket_ttl: settings.ticket_ttl.0,
         refresh_grace: settings.refresh_grace.0,
-        max_devices: settings.max_devices,
+        user_token_ttl: settings.user_token_ttl.0,
+        sessions: settings.sessions.clone(),
+        devices: DevicePolicy {
+            max: settings.max_devices,
+            max_by_class: settings.max_devices_by_class.clone(),
+            max_of_other_classes: settings.max_devices_of_other_classes,
+        },
         device_id_prefix: prefix.clone(),
         numbers: SessionNumbers::default(),
         tickets: TicketSource::default(),

@@ -1,12 +1,14 @@
 //! `[tenants.<id>]`: who is served, which APIs they speak and which parts stand behind
 //! their authentication services. Names are references into other sections.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::domain::ServiceName;
 use crate::domain::setting::HumanDuration;
-use crate::exchange::LocationSettings;
 use crate::exchange::tenant::{DisplayAttributes, Endpoint};
+use crate::exchange::{LocationSettings, SessionPolicy};
 use crate::sso::operator::OperatorKeysSettings;
 use crate::token::TokenSettings;
 
@@ -87,6 +89,18 @@ pub struct AgsSettings {
     /// Devices an account may register, unless the account says otherwise; no limit if absent.
     #[serde(default)]
     pub max_devices: Option<u32>,
+    /// The same of a device class (`playoutDeviceClass`).
+    #[serde(default)]
+    pub max_devices_by_class: BTreeMap<String, u32>,
+    /// The same of each class that is not listed there; devices without a class are one.
+    #[serde(default)]
+    pub max_devices_of_other_classes: Option<u32>,
+    /// How many sessions an account may have.
+    #[serde(default)]
+    pub sessions: SessionPolicy,
+    /// How long the `User-Token` of a sign-on with several accounts is good.
+    #[serde(default = "default_ticket_ttl")]
+    pub user_token_ttl: HumanDuration,
     /// What device ids begin with.
     #[serde(default = "default_prefix")]
     pub device_id_prefix: String,

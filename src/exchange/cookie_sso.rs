@@ -1,7 +1,7 @@
 //! AnswerHub: a cookie, or a user name and password, in; a JWT out (contract A.1).
 
 use super::tenant::{AnswerHub, Service, Tenant};
-use super::{ExchangeCx, ExchangeError};
+use super::{ExchangeCx, ExchangeError, note_verdict};
 use crate::domain::Credential;
 use crate::token::SiteToken;
 
@@ -21,8 +21,10 @@ pub async fn exchange(
     credential: &Credential,
     cx: &ExchangeCx<'_>,
 ) -> Result<SiteToken, ExchangeError> {
-    let who =
-        service.validator.validate(credential, &cx.validate(&tenant.id, &service.name)).await?;
+    let validate_cx = cx.validate(&tenant.id, &service.name);
+    let verdict = service.validator.validate(credential, &validate_cx).await;
+    note_verdict(&*service.validator, &verdict);
+    let who = verdict?;
     if who.claim.is_some() {
         // A one-time credential can only be claimed together with a session.
         return Err(ExchangeError::Unauthenticated("one-time credential at a site sign-on".into()));

@@ -118,6 +118,7 @@ impl From<AccountError> for ExchangeError {
         match error {
             AccountError::Unknown => Self::NotFound("account"),
             AccountError::Ambiguous => Forbidden::SeveralAccounts.into(),
+            AccountError::Upstream(_) => Self::BadUpstream(error.to_string()),
             AccountError::Unavailable(_) => {
                 Self::Unavailable { reason: error.to_string(), retry_after: None }
             }
@@ -169,6 +170,8 @@ impl From<MintError> for ExchangeError {
     fn from(error: MintError) -> Self {
         match error {
             MintError::AlreadyExpired => Self::Unauthenticated(error.to_string()),
+            // What a system behind says of the user makes a token that no proxy would take.
+            MintError::ClaimsTooLarge { .. } => Self::BadUpstream(error.to_string()),
             _ => Self::Internal(error.to_string()),
         }
     }

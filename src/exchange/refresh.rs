@@ -3,7 +3,7 @@
 
 use super::tenant::{Ags, Service, Tenant};
 use super::{ExchangeCx, ExchangeError, Forbidden};
-use crate::session::{NextPair, RefreshError, Refreshed, Session};
+use crate::session::{Facts, NextPair, RefreshError, Refreshed, Session};
 use crate::token::TokenPair;
 
 /// Refreshes a session.
@@ -28,6 +28,9 @@ pub async fn exchange(
     let account = service.accounts.current(&tenant.id, &presented.account).await?;
     if let Some(account) = &account {
         Forbidden::unless_active(account.state)?;
+        let (on_network, authenticated_at) = (false, cx.now);
+        let facts = Facts { account: account.clone(), on_network, authenticated_at };
+        ags.tokens.check_claims(&tenant.id, &facts)?;
     }
 
     let next = NextPair {

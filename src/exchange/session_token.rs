@@ -1,42 +1,19 @@
 //! AGS `signOnWithSessionToken`: a session token in, an access and a refresh token out
 //! (contract B.3).
 
+use super::begin::{self, SignOn, begin};
 use super::tenant::{Ags, Service, Tenant};
-use super::{ExchangeCx, ExchangeError, Forbidden};
-use crate::domain::{Credential, DeviceId, Random};
-use crate::session::{
-    BeginError, Device, DeviceLimits, DeviceRequest, DeviceState, Facts, NewSession, Session,
-    SessionId,
-};
+use super::{DeviceInput, ExchangeCx, ExchangeError, note_account, note_verdict};
+use crate::domain::Credential;
+use crate::session::{Session, UpstreamSession};
+use crate::sso;
 use crate::token::TokenPair;
-
-/// Tries before giving up on finding free identifiers; one collision takes two nodes that begin
-/// sessions with the same count and end, and then luck against 23 random bits.
-const ID_TRIES: usize = 4;
-
-/// What the client says of its device.
-#[derive(Debug, Clone)]
-pub enum DeviceInput {
-    /// `deviceInformation`: register a new device.
-    Information {
-        /// `playoutDeviceClass`.
-        class: Option<String>,
-        /// What is kept of it, as a JSON object.
-        json: String,
-    },
-    /// `clientId`: one that is registered.
-    ClientId(DeviceId),
-}
 
 /// Signs a device on.
 ///
 /// 1. Ask the service's validator whose the session token is, without using it up.
-/// 2. Find the account; it must be active.
-/// 3. The client's location must be allowed, unless the account is exempt.
-/// 4. In one atomic step: claim the session token, register or find the device within its
-///    limits, and begin the session. A call that fails before burns nothing; of two racing
-///    calls one fails here.
-/// 5. Mint the pair; nothing in it outlives the SSO session.
+/// 2. Find the account.
+/// 3. Begin the session, and mint its pair: `begin.rs`.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`, `NotFound`, `Unavailable`, `BadUpstream`.
@@ -45,81 +22,45 @@ pub async fn exchange(
     ags: &Ags,
     service: &Service,
     credential: &Credential,
-    device: &DeviceInput,
+    device: DeviceInput,
     cx: &ExchangeCx<'_>,
 ) -> Result<(Session, TokenPair), ExchangeError> {
+    let sign_on = sign_on(tenant, service, credential, device, cx).await?;
+    begin(tenant, ags, service, sign_on, cx).await
+}
+
+/// The pair that a sign-on on a new device would get, for `explain`: nothing is used up, begun or
+/// registered. The location, which nobody has here, and the limits are not looked at.
+///
+/// # Errors
+/// As [`exchange`].
+pub async fn rehearse(
+    tenant: &Tenant,
+    ags: &Ags,
+    service: &Service,
+    credential: &Credential,
+    cx: &ExchangeCx<'_>,
+) -> Result<TokenPair, ExchangeError> {
+    let device = DeviceInput::New { class: None, information: "{}".to_owned() };
+    let sign_on = sign_on(tenant, service, credential, device, cx).await?;
+    begin::rehearse(tenant, ags, service, sign_on, cx)
+}
+
+/// The first two steps: who it is, and which account.
+async fn sign_on(
+    tenant: &Tenant,
+    service: &Service,
+    credential: &Credential,
+    device: DeviceInput,
+    cx: &ExchangeCx<'_>,
+) -> Result<SignOn, ExchangeError> {
     let validate_cx = cx.validate(&tenant.id, &service.name);
     let verdict = service.validator.validate(credential, &validate_cx).await;
+    note_verdict(&*service.validator, &verdict);
     let who = verdict.map_err(ExchangeError::proves_nobody)?;
 
-    let account = service.accounts.resolve(&tenant.id, &who).await?;
-    Forbidden::unless_active(account.state)?;
-
-    ags.location.check(&cx.client, account.geo_block_exempt)?;
-
-    let lifetimes = ags.tokens.lifetimes();
-    let fixed = cx.now.plus(lifetimes.fixed);
-    let ends_at = who.expires_at.map_or(fixed, |sso| fixed.min(sso));
-    if ends_at <= cx.now {
-        return Err(ExchangeError::Unauthenticated("sso session is already over".into()));
-    }
-    let limit = account.max_devices.or(ags.max_devices);
-    let facts = Facts {
-        account,
-        on_network: ags.location.on_network(&cx.client),
-        authenticated_at: cx.now,
-    };
-    let begin = || NewSession {
-        id: SessionId { ends_at, number: ags.numbers.next(cx.random) },
-        tenant: tenant.id.clone(),
-        service: service.name.clone(),
-        device: device_request(device, ags, &facts, limit, cx),
-        expires_at: ends_at.min(cx.now.plus(lifetimes.refresh)),
-        facts: facts.clone(),
-        claim: who.claim,
-        upstream: None,
-        limit: None,
-    };
-    let mut begun = ags.store.begin(begin(), cx.now).await;
-    for _ in 1..ID_TRIES {
-        if begun != Err(BeginError::Conflict) {
-            break;
-        }
-        begun = ags.store.begin(begin(), cx.now).await;
-    }
-    let session = begun?.session;
-
-    let pair = ags.tokens.mint_pair(&session, cx.now);
-    Ok((session, pair))
-}
-
-fn device_request(
-    input: &DeviceInput,
-    ags: &Ags,
-    facts: &Facts,
-    limit: Option<u32>,
-    cx: &ExchangeCx<'_>,
-) -> DeviceRequest {
-    match input {
-        DeviceInput::ClientId(id) => DeviceRequest::Existing(id.clone()),
-        DeviceInput::Information { class, json } => DeviceRequest::Register {
-            device: Device {
-                id: fresh_device_id(&ags.device_id_prefix, cx.random),
-                account: facts.account.id.clone(),
-                name: None,
-                class: class.clone(),
-                information: json.clone(),
-                state: DeviceState::Active,
-                registered_at: cx.now,
-            },
-            limits: DeviceLimits { all: limit, of_class: None },
-        },
-    }
-}
-
-/// The configured prefix and a random number of 63 bits; decimal, as the vendor's are.
-#[expect(clippy::expect_used, reason = "the prefix is checked at boot to leave room for digits")]
-fn fresh_device_id(prefix: &str, random: &dyn Random) -> DeviceId {
-    DeviceId::parse(&format!("{prefix}{}", random.u64() >> 1))
-        .expect("prefix and digits are visible")
+    let account = service.accounts.resolve(&tenant.id, &who).await;
+    note_account(&*service.accounts, &account);
+    let upstream = sso::session_digest(&who, credential, &validate_cx).map(UpstreamSession);
+    Ok(SignOn::of(&who, account?, device, upstream, cx))
 }

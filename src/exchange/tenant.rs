@@ -8,9 +8,9 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::LocationSettings;
+use super::{DevicePolicy, LocationSettings, SessionPolicy};
 use crate::account::AccountDirectory;
-use crate::domain::{Random, ServiceName, TenantId};
+use crate::domain::{CredentialKind, Random, ServiceName, TenantId};
 use crate::session::{SessionId, Store};
 use crate::sso::operator::OperatorKeys;
 use crate::sso::{SsoValidator, TicketSource};
@@ -46,6 +46,24 @@ pub struct Service {
     pub display: DisplayAttributes,
     /// Its AGS calls: what discovery says, and what requests are held to.
     pub endpoints: Vec<Endpoint>,
+    /// Where `signOn` finds the credential, if the service offers the call.
+    pub sign_on: Option<SignOnForm>,
+}
+
+/// Which parameters of `signOn` are the credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignOnForm {
+    /// A user name and a password, by these parameters.
+    Password {
+        /// The parameter of the user name.
+        username: String,
+        /// The parameter of the password.
+        password: String,
+    },
+    /// A token, by this parameter.
+    Token(String),
+    /// A cookie's value, by this parameter.
+    Cookie(String),
 }
 
 /// `displayAttributes` of discovery.
@@ -86,27 +104,64 @@ pub struct ParameterProperties {
 }
 
 impl Endpoint {
-    /// The calls of a service that configures none: the session-token flow.
+    /// The calls of a service that configures none and takes tokens: the session-token flow.
     #[must_use]
     pub fn session_token_flow() -> Vec<Self> {
-        let endpoint = |name: &str, path: &str, parameter: Option<&str>| Self {
+        vec![
+            Self::new("GET_SESSION_TOKEN", "/getSessionToken", &[("OperatorAuthToken", false)]),
+            Self::new(
+                "SIGNON_WITH_SESSION_TOKEN",
+                "/signOnWithSessionToken",
+                &[("sessionToken", false)],
+            ),
+            Self::new("REFRESH", "/refresh", &[]),
+            Self::new("SIGNOUT", "/signOut", &[]),
+        ]
+    }
+
+    /// The calls of a service that configures none and takes passwords.
+    #[must_use]
+    pub fn password_flow() -> Vec<Self> {
+        vec![
+            Self::new("SIGNON", "/signOn", &[("Username", false), ("Password", true)]),
+            Self::new("SUBSEQUENT_SIGNON", "/subsequentSignOn", &[]),
+            Self::new("REFRESH", "/refresh", &[]),
+            Self::new("SIGNOUT", "/signOut", &[]),
+        ]
+    }
+
+    fn new(name: &str, path: &str, mandatory: &[(&str, bool)]) -> Self {
+        let parameter = |(name, is_password): &(&str, bool)| ParameterProperties {
+            name: (*name).to_owned(),
+            mandatory: true,
+            is_password: *is_password,
+        };
+        Self {
             name: name.to_owned(),
             path: path.to_owned(),
-            parameters: parameter
-                .map(|name| ParameterProperties {
-                    name: name.to_owned(),
-                    mandatory: true,
-                    is_password: false,
-                })
-                .into_iter()
-                .collect(),
-        };
-        vec![
-            endpoint("GET_SESSION_TOKEN", "/getSessionToken", Some("OperatorAuthToken")),
-            endpoint("SIGNON_WITH_SESSION_TOKEN", "/signOnWithSessionToken", Some("sessionToken")),
-            endpoint("REFRESH", "/refresh", None),
-            endpoint("SIGNOUT", "/signOut", None),
-        ]
+            parameters: mandatory.iter().map(parameter).collect(),
+        }
+    }
+
+    /// Where this call finds a credential that the validator takes: a password where it lists
+    /// one, else its first parameter.
+    #[must_use]
+    pub fn sign_on_form(&self, accepts: impl Fn(CredentialKind) -> bool) -> Option<SignOnForm> {
+        let first = |secret| self.parameters.iter().find(|p| p.is_password == secret);
+        if let (true, Some(password), Some(username)) =
+            (accepts(CredentialKind::Password), first(true), first(false))
+        {
+            let (username, password) = (username.name.clone(), password.name.clone());
+            return Some(SignOnForm::Password { username, password });
+        }
+        let name = self.parameters.first()?.name.clone();
+        if accepts(CredentialKind::Token) {
+            Some(SignOnForm::Token(name))
+        } else if accepts(CredentialKind::Cookie) {
+            Some(SignOnForm::Cookie(name))
+        } else {
+            None
+        }
     }
 }
 
@@ -146,8 +201,12 @@ pub struct Ags {
     pub ticket_ttl: Duration,
     /// How long after a rotation the superseded refresh token still gets the same pair.
     pub refresh_grace: Duration,
-    /// Devices an account may register, unless the account says otherwise.
-    pub max_devices: Option<u32>,
+    /// How long a `User-Token` is good.
+    pub user_token_ttl: Duration,
+    /// How many sessions an account may have.
+    pub sessions: SessionPolicy,
+    /// How many devices an account may have.
+    pub devices: DevicePolicy,
     /// What device ids begin with: `PUB_`.
     pub device_id_prefix: String,
     /// Numbers its sessions.

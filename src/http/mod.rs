@@ -22,7 +22,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use http::Request;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service};
@@ -60,9 +60,14 @@ fn router(gateway: SharedGateway) -> Router {
         .route("/services/v2/user.json", get(answerhub::user))
         .route("/ags/servicediscovery", get(ags::discovery))
         .route("/ags/getSessionToken", post(ags::session_ticket))
-        .route("/ags/signOnWithSessionToken", post(ags::sign_on))
+        .route("/ags/signOnWithSessionToken", post(ags::sign_on::with_session_token))
+        .route("/ags/signOn", post(ags::sign_on::with_credential))
+        .route("/ags/subsequentSignOn", post(ags::sign_on::subsequent))
         .route("/ags/refresh", post(ags::refresh))
         .route("/ags/signOut", post(ags::sign_out))
+        .route("/ags/signOutEverywhere", post(ags::sign_out_everywhere))
+        .route("/ags/devices", get(ags::devices::list))
+        .route("/ags/devices/{id}", patch(ags::devices::change).delete(ags::devices::delete))
         .route("/.well-known/jwks.json", get(jwks::jwks))
         .route("/tenants/{tenant}/.well-known/jwks.json", get(jwks::tenant_jwks))
         .fallback(not_found)

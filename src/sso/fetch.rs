@@ -25,6 +25,7 @@ pub(super) use self::settings::FetchSettings;
 use super::ValidateError;
 use super::asks::Hint;
 use crate::domain::Timestamp;
+use crate::support::trace::{self, Fact};
 
 /// The longest `Retry-After` that is believed.
 const MAX_RETRY_AFTER: u64 = 300;
@@ -98,11 +99,19 @@ impl Upstream {
         deadline: Instant,
         wanted: fn(StatusCode) -> bool,
     ) -> Result<Answer, Failure> {
-        let deadline = deadline.min(Instant::now() + self.timeout);
-        match tokio::time::timeout_at(deadline.into(), self.exchange(request, wanted)).await {
+        let begun = Instant::now();
+        let deadline = deadline.min(begun + self.timeout);
+        let asked = trace::is_on().then(|| asked(&request)).flatten();
+        let outcome =
+            tokio::time::timeout_at(deadline.into(), self.exchange(request, wanted)).await;
+        let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::new(ValidateError::unavailable("no answer in time"))),
+        };
+        if let Some((method, origin)) = asked {
+            note(&method, &origin, begun, &outcome);
         }
+        outcome
     }
 
     async fn exchange(
@@ -130,6 +139,30 @@ impl Upstream {
         }
         Ok(answer)
     }
+}
+
+/// A request's method and origin. Neither its path nor its query: they may hold the credential.
+fn asked(request: &RequestBuilder) -> Option<(Method, String)> {
+    let request = request.try_clone()?.build().ok()?;
+    Some((request.method().clone(), request.url().origin().ascii_serialization()))
+}
+
+/// Notes who was asked and what came of it, for `explain`.
+fn note(method: &Method, origin: &str, begun: Instant, outcome: &Result<Answer, Failure>) {
+    trace::note("asked", || {
+        let answer = outcome.as_ref().ok();
+        let why = outcome.as_ref().err().map(|failure| failure.error.to_string());
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        [
+            ("method", Fact::plain(method.as_str())),
+            ("origin", Fact::plain(origin)),
+            ("status", Fact::plain(answer.map(|answer| answer.status.as_u16()))),
+            ("is_json", Fact::plain(answer.map(|answer| answer.is_json))),
+            ("bytes", Fact::plain(answer.map(|answer| answer.body.len()))),
+            ("millis", Fact::plain(millis)),
+            ("why", Fact::plain(why)),
+        ]
+    });
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

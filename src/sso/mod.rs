@@ -3,6 +3,7 @@
 //! to the kinds that ship. Validators know nothing of HTTP requests, tenants'
 //! dialects or tokens.
 
+mod any_of;
 mod asks;
 mod authjs;
 mod better_auth;
@@ -22,11 +23,13 @@ mod iron_session;
 mod iso_time;
 mod jwt;
 mod laravel;
+pub mod lookup;
 mod mapping;
 pub mod operator;
 mod rails;
 mod redis_session;
 mod scripted;
+mod session_digest;
 mod session_token;
 pub mod settings;
 mod signed_cookie;
@@ -41,6 +44,7 @@ mod users;
 mod vectors;
 
 pub use cache::Purge;
+pub use session_digest::session_digest;
 pub use session_token::{TicketSource, digest as ticket_digest};
 pub use signed_cookie::{Payload as SignedCookiePayload, issue as issue_signed_cookie};
 pub use users::hash_password;
@@ -66,6 +70,7 @@ use crate::domain::{Credential, CredentialKind, ServiceName, TenantId, Timestamp
 /// * It never logs, stores or echoes the credential, in errors included.
 /// * It sends an upstream nothing of a request but the one credential it is about.
 /// * It answers `Malformed` to a [`CredentialKind`] that it does not accept.
+/// * What it does not recognize, it answers `Malformed` or `Rejected` without asking anybody.
 #[async_trait]
 pub trait SsoValidator: Send + Sync + fmt::Debug {
     /// The kind's name as the configuration spells it.
@@ -73,6 +78,28 @@ pub trait SsoValidator: Send + Sync + fmt::Debug {
 
     /// Whether it takes credentials of this kind; asked once, when services are bound at boot.
     fn accepts(&self, kind: CredentialKind) -> bool;
+
+    /// Whether the credential is its business, so that its verdict is the one that counts where
+    /// there are several validators (`any_of`). Asks nobody and is about as cheap as opening a
+    /// cookie. `true` proves nothing: the credential may have expired. `false` is certain: it
+    /// has another form, no key of this validator made it, or it names another issuer. A
+    /// validator that would have to ask somebody recognizes everything that it could ask about,
+    /// so that its outage is never mistaken for a credential that is nobody's.
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.accepts(credential.kind())
+    }
+
+    /// Whether [`SsoValidator::recognizes`] tells its credentials from those of others by more
+    /// than how they travel; asked once, at boot.
+    fn is_selective(&self) -> bool {
+        false
+    }
+
+    /// Whether to validate is to use the credential up, so that whoever only wants to know
+    /// (`explain`) must not.
+    fn uses_up(&self, _credential: &Credential) -> bool {
+        false
+    }
 
     /// Decides.
     ///

@@ -78,6 +78,14 @@ impl SsoValidator for RedisSession {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.screen(credential).is_ok()
+    }
+
+    fn is_selective(&self) -> bool {
+        self.stored.opens_cookies()
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

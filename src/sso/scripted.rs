@@ -137,18 +137,20 @@ impl SsoValidator for Scripted {
         true
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.verdict(credential).is_some()
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
         cx: &ValidateCx<'_>,
     ) -> Result<Verified, ValidateError> {
-        let verdict = match credential {
-            Credential::Cookie(text) | Credential::Token(text) => self.answers.get(text.expose()),
-            Credential::Password { username, password } => {
-                self.answers.get(&format!("{}:{}", username.expose(), password.expose()))
-            }
-        };
-        match verdict {
+        match self.verdict(credential) {
             None => Err(ValidateError::Rejected("script does not know it")),
             Some(None) => {
                 tokio::time::sleep_until(cx.deadline.into()).await;
@@ -158,6 +160,17 @@ impl SsoValidator for Scripted {
                 Err(ValidateError::Rejected("session has ended"))
             }
             Some(Some(verdict)) => verdict.clone(),
+        }
+    }
+}
+
+impl Scripted {
+    fn verdict(&self, credential: &Credential) -> Option<&Verdict> {
+        match credential {
+            Credential::Cookie(text) | Credential::Token(text) => self.answers.get(text.expose()),
+            Credential::Password { username, password } => {
+                self.answers.get(&format!("{}:{}", username.expose(), password.expose()))
+            }
         }
     }
 }

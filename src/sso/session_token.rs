@@ -102,6 +102,16 @@ impl SsoValidator for SessionToken {
         kind == CredentialKind::Token
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let Credential::Token(token) = credential else { return false };
+        let token = token.expose().as_bytes();
+        token.len() == LEN && token.iter().all(|byte| ALPHABET.contains(byte))
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
@@ -111,6 +121,10 @@ impl SsoValidator for SessionToken {
         let token = token.expose();
         if !(8..=512).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(ValidateError::Malformed("it is not 8 to 512 printable characters"));
+        }
+        if !self.recognizes(credential) {
+            // No ticket has this form: there is nothing to look up.
+            return Err(GONE);
         }
         let claim = digest(token);
         let found =
@@ -123,6 +137,8 @@ impl SsoValidator for SessionToken {
         if ticket.tenant != *cx.tenant
             || ticket.service != *cx.service
             || ticket.expires_at <= cx.now
+            // A user token finishes a sign-on that began with another credential.
+            || ticket.sign_on.is_some()
         {
             return Err(GONE);
         }

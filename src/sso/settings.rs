@@ -1,13 +1,14 @@
 //! Which kinds of validator there are: reads a `[validators.<name>]` table and builds
 //! what it describes. The one match over kinds; the kinds themselves are private.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::fetch::FetchSettings;
 use super::{
-    SsoValidator, authjs, better_auth, cache, cas, django, flask, http, introspection,
+    SsoValidator, any_of, authjs, better_auth, cache, cas, django, flask, http, introspection,
     iron_session, jwt, laravel, rails, redis_session, scripted, session_token, signed_cookie,
     sql_session, users,
 };
@@ -23,6 +24,40 @@ pub struct BuildCx<'a> {
     pub watcher: &'a Watcher,
     /// Refuse what is for tests and demonstrations only.
     pub production: bool,
+}
+
+/// Builds every validator of `[validators]`, those first that name no others. `path` is where
+/// the tables stand.
+pub fn build_all<'t>(
+    tables: impl IntoIterator<Item = (&'t String, &'t Value)>,
+    path: &str,
+    cx: &BuildCx<'_>,
+    problems: &mut Problems,
+) -> HashMap<String, Arc<dyn SsoValidator>> {
+    let is_list = |table: &Value| table.get("kind").is_some_and(|kind| kind == any_of::KIND);
+    let (lists, others): (Vec<_>, Vec<_>) =
+        tables.into_iter().partition(|(_, table)| is_list(table));
+    let mut built = HashMap::new();
+    for (name, table) in &others {
+        if let Some(validator) = build((*table).clone(), &setting::join(path, name), cx, problems) {
+            built.insert((*name).clone(), validator);
+        }
+    }
+    let mut composed = Vec::new();
+    for (name, table) in &lists {
+        let at = setting::join(path, name);
+        let mut table = (*table).clone();
+        let _ = setting::take_kind(&mut table, &at, problems);
+        let named = any_of::Named {
+            built: &built,
+            lists: lists.iter().map(|(name, _)| &***name).collect(),
+        };
+        let settings = setting::parse::<any_of::Settings>(table, &at, problems);
+        let list = settings.and_then(|settings| settings.build(&at, &named, problems));
+        composed.extend(list.map(|list| ((*name).clone(), list)));
+    }
+    built.extend(composed);
+    built
 }
 
 /// Builds the validator that the table at `path` describes, noting every problem.
@@ -95,6 +130,10 @@ pub fn build(
         }
         "scripted" => {
             setting::parse::<scripted::Settings>(value, path, problems)?.build(path, cx, problems)
+        }
+        any_of::KIND => {
+            problems.push(setting::join(path, "kind"), "any_of cannot stand alone");
+            None
         }
         other => {
             problems.push(setting::join(path, "kind"), format!("unknown kind {other:?}"));

@@ -71,6 +71,18 @@ pub fn note<I: IntoIterator<Item = (&'static str, Fact)>>(
     }
 }
 
+/// Whether a step was noted whose fact `name` is `value` and whose fact `yes` is true.
+#[must_use]
+pub fn noted(what: &str, name: &str, value: &str, yes: &str) -> bool {
+    let has = |step: &Step, name: &str, value: Value| {
+        step.facts.iter().any(|(known, fact)| known == name && *fact == Fact::Plain(value.clone()))
+    };
+    let fits = |step: &Step| {
+        step.what == what && has(step, name, value.into()) && has(step, yes, true.into())
+    };
+    TRACE.get().is_some_and(|trace| trace.steps.lock().iter().any(fits))
+}
+
 /// The steps so far; they are taken out.
 #[must_use]
 pub fn take() -> Vec<Step> {

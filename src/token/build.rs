@@ -55,6 +55,8 @@ impl TokenSettings {
             users: Uuid::new_v5(&Uuid::NAMESPACE_URL, plan.issuer.as_bytes()),
             issuer: plan.issuer,
             audience: plan.audience,
+            attributes: self.attributes,
+            max_claims: plan.max_claims,
             scope: self.scope,
             ttl,
         })
@@ -77,6 +79,7 @@ impl TokenSettings {
             refresh: key_set(&keys, plan.profile, TokenType::Refresh)?,
             issuer: plan.issuer,
             audience: plan.audience,
+            max_claims: plan.max_claims,
             scope: self.scope,
             lifetimes,
             session_control: SessionControl {

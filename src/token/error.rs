@@ -35,6 +35,14 @@ pub enum MintError {
     /// outlives it.
     #[error("upstream session has already expired")]
     AlreadyExpired,
+    /// The claims take more than the configuration allows.
+    #[error("claims take {bytes} bytes, tokens.max_claims_bytes allows {max}")]
+    ClaimsTooLarge {
+        /// What they take as JSON.
+        bytes: usize,
+        /// What is allowed.
+        max: usize,
+    },
     /// The claims (roles, most likely) make a token longer than any is accepted, 8 KiB.
     #[error("token would be too long")]
     TooLong,

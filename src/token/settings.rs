@@ -9,9 +9,16 @@ use serde::Deserialize;
 
 use super::prepared::PreparedKey;
 use super::{Algorithm, ImportedKey, Lifetimes, Profile, imported};
+use crate::domain::claims;
 use crate::domain::setting::{HumanDuration, Problems, join};
 
 const DAY: u64 = 24 * 3600;
+/// The least, the usual and the most that claims may take, in bytes. The usual makes a token of
+/// about 5.6 KiB: proxies and servers take 8 KiB for a header, or for all of them. The most still
+/// fits the longest token that is verified, with any signature.
+const MIN_CLAIMS: usize = 512;
+const DEFAULT_CLAIMS: usize = 4096;
+const MAX_CLAIMS: usize = 5400;
 
 /// The tokens of one endpoint of a tenant.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -52,6 +59,13 @@ pub struct TokenSettings {
     /// Claim `sessionControl.sessionControlEnabled` (true).
     #[serde(default)]
     pub session_control_enabled: Option<bool>,
+    /// Which of the session's attributes become claims, under their own names (none). AnswerHub
+    /// endpoint only.
+    #[serde(default)]
+    pub attributes: Vec<String>,
+    /// The most that a token's claims may take as JSON, in bytes (4096).
+    #[serde(default)]
+    pub max_claims_bytes: Option<usize>,
     /// Claim `scope` of the `standard` profile: scopes with spaces between (RFC 6749 section 3.3).
     #[serde(default)]
     pub scope: Option<String>,
@@ -63,6 +77,7 @@ pub(super) struct Plan {
     pub(super) alg: Algorithm,
     pub(super) issuer: String,
     pub(super) audience: String,
+    pub(super) max_claims: usize,
     /// The operator's keys, the one that signs first; `None`: Cambio's own.
     pub(super) imported: Option<Vec<Arc<PreparedKey>>>,
 }
@@ -93,6 +108,7 @@ impl TokenSettings {
         ] {
             unused(set, path, key, "on the answerhub endpoint", problems);
         }
+        self.check_attributes(&join(path, "attributes"), problems);
         let plan = self.plan(Profile::Answerhub, path, problems);
         let ttl = lifetime(self.ttl, 6 * 3600, &join(path, "ttl"), problems);
         (problems.len() == before).then_some(plan.zip(Some(ttl))).flatten()
@@ -105,6 +121,8 @@ impl TokenSettings {
     ) -> Option<(Plan, Lifetimes)> {
         let before = problems.len();
         unused(self.ttl.is_some(), path, "ttl", "on the ags endpoint", problems);
+        let has_attributes = !self.attributes.is_empty();
+        unused(has_attributes, path, "attributes", "on the ags endpoint", problems);
         let plan = self.plan(Profile::Ags, path, problems);
         let access = lifetime(self.access_ttl, 3600, &join(path, "access_ttl"), problems);
         let refresh = lifetime(self.refresh_ttl, 2 * DAY, &join(path, "refresh_ttl"), problems);
@@ -132,10 +150,31 @@ impl TokenSettings {
             problems.push(join(path, "algorithm"), profile.algorithm_rule());
         }
         let (issuer, audience) = self.parties(profile, path, problems);
+        let max_claims = self.max_claims_bytes.unwrap_or(DEFAULT_CLAIMS);
+        let known = issuer.len() + audience.len() + self.scope.as_ref().map_or(0, String::len);
+        if !(MIN_CLAIMS..=MAX_CLAIMS).contains(&max_claims) {
+            let rule = format!("must be from {MIN_CLAIMS} to {MAX_CLAIMS}");
+            problems.push(join(path, "max_claims_bytes"), rule);
+        } else if known + MIN_CLAIMS > max_claims {
+            let rule = "leaves no room besides the issuer, audience and scope";
+            problems.push(join(path, "max_claims_bytes"), rule);
+        }
         let imported = self.keys.as_deref().map(|keys| {
             imported::load(keys, profile, alg, &join(path, "keys"), problems).unwrap_or_default()
         });
-        Some(Plan { profile, alg, issuer, audience, imported })
+        Some(Plan { profile, alg, issuer, audience, max_claims, imported })
+    }
+
+    /// An attribute must not say what only the token itself may.
+    fn check_attributes(&self, path: &str, problems: &mut Problems) {
+        for (i, name) in self.attributes.iter().enumerate() {
+            let at = join(path, &i.to_string());
+            if claims::is_reserved(name) {
+                problems.push(at, "is the name of a claim that tokens make themselves");
+            } else if name.is_empty() || self.attributes[..i].contains(name) {
+                problems.push(at, "must not be empty nor there twice");
+            }
+        }
     }
 
     /// Issuer and audience (and the scope's form); the `ags` profile has none of them.

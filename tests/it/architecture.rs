@@ -20,16 +20,20 @@ const LAYERS: [(&str, &[&str]); 13] = [
         "sso",
         &["domain", "support", "session::TicketStore", "token::Algorithm", "token::AssertionKey"],
     ),
-    ("account", &["domain", "support"]),
+    // Directories ask other systems as validators do.
+    ("account", &["domain", "support", "sso::lookup"]),
     ("session", &["domain", "support", "account::Account"]),
     ("token", &["domain", "account::Account", "session"]),
-    ("exchange", &["domain", "sso", "account", "session", "token"]),
-    // The session and the pair are what the stories answer; watched files, the geo database.
+    // The steps of a story are noted for `explain`.
+    ("exchange", &["domain", "sso", "account", "session", "token", "support::trace"]),
+    // The session, its devices and the pair are what the stories answer; watched files, the geo database.
     (
         "http",
         &[
             "domain",
             "exchange",
+            "session::Device",
+            "session::DeviceState",
             "session::Session",
             "support",
             "token::SiteToken",
@@ -42,6 +46,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
         &[
             "domain",
             "exchange::LocationSettings",
+            "exchange::SessionPolicy",
             "exchange::tenant",
             "serve::AdminSettings",
             "serve::ServerSettings",

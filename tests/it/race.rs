@@ -10,7 +10,7 @@ use tokio::sync::Barrier;
 const CLIENTS: usize = 64;
 
 /// Sends all calls at once, from as many tasks.
-async fn race(gateway: &Arc<Fixture>, call: impl Fn() -> Call) -> Vec<Answer> {
+pub(crate) async fn race(gateway: &Arc<Fixture>, call: impl Fn() -> Call) -> Vec<Answer> {
     let start = Arc::new(Barrier::new(CLIENTS));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {

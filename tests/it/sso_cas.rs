@@ -167,19 +167,26 @@ async fn the_guard_is_there_without_a_table_and_hears_what_the_server_says() {
     let guarded =
         |origin: &str| validator(with(table(origin), json!({"upstream": {"failures": 2}})));
     let up = Upstream::start(no("INTERNAL_ERROR")).await;
-    let validator_1 = guarded(&up.origin);
+    let failing = guarded(&up.origin);
     for _ in 0..4 {
-        let verdict = validator_1.validate(&token("ST-1-abc"), &cx()).await;
+        let verdict = failing.validate(&token("ST-1-abc"), &cx()).await;
         assert_eq!(name(&verdict), "unavailable");
     }
     assert_eq!(up.requests().len(), 2, "it is left alone");
-    // An odd ticket says nothing of the server.
-    let up = Upstream::start(no("INVALID_SERVICE")).await;
-    let validator_2 = guarded(&up.origin);
-    for _ in 0..4 {
-        assert_eq!(name(&validator_2.validate(&token("ST-1-abc"), &cx()).await), "upstream");
+    // A ticket for another service, or a name that the server has not escaped.
+    for odd in [no("INVALID_SERVICE"), yes("<cas:user>R&D</cas:user>")] {
+        let up = Upstream::start(odd).await;
+        let validator = guarded(&up.origin);
+        for _ in 0..4 {
+            assert_eq!(name(&validator.validate(&token("ST-1-abc"), &cx()).await), "upstream");
+        }
+        assert_eq!(up.requests().len(), 4, "it says nothing of the server");
     }
-    assert_eq!(up.requests().len(), 4);
+    let up = Upstream::start(Behaviour::status(200, "", "<html>Log in</html>")).await;
+    let confused = guarded(&up.origin);
+    for want in ["upstream", "upstream", "unavailable", "unavailable"] {
+        assert_eq!(name(&confused.validate(&token("ST-1-abc"), &cx()).await), want);
+    }
     // Five failures in a row are the default.
     let down = validator(table(&refusing_origin().await));
     for _ in 0..5 {

@@ -20,8 +20,8 @@ use crate::fake_redis::{self, FakeRedis};
 use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
 use crate::sso_cas;
 use crate::sso_fixtures::{
-    NOW, SECRET, SigningKey, Tickets, build_with, cheap_hash, cookie, cx, cx_for, merged, name,
-    password, refusing_port, ticket, token, try_build, validator, vector,
+    NOW, SECRET, SigningKey, Tickets, any_of_validators, build_with, cheap_hash, cookie, cx,
+    cx_for, merged, name, password, refusing_port, ticket, token, try_build, validator, vector,
 };
 use crate::sso_sealed::mint;
 
@@ -93,6 +93,10 @@ macro_rules! contract {
             clauses::a_dropped_call_consumes_nothing(fixture().await).await;
         }
         #[tokio::test]
+        async fn what_it_does_not_recognize_it_refuses_without_asking() {
+            clauses::what_it_does_not_recognize_it_refuses_without_asking(fixture().await).await;
+        }
+        #[tokio::test]
         async fn no_error_and_no_debug_text_holds_the_credential() {
             clauses::no_error_and_no_debug_text_holds_the_credential(fixture().await).await;
         }
@@ -100,6 +104,7 @@ macro_rules! contract {
 }
 
 contract!(
+    any_of,
     authjs,
     better_auth,
     cas,
@@ -234,6 +239,26 @@ mod clauses {
         assert_eq!(first, second);
     }
 
+    pub(super) async fn what_it_does_not_recognize_it_refuses_without_asking(f: Fixture) {
+        assert!(f.validator.recognizes(&f.good));
+        let hanging = f.hanging.map(|(validator, credential, _)| (validator, credential));
+        let failing: Vec<_> = [f.down, hanging, f.nonsense].into_iter().flatten().collect();
+        for (validator, credential) in &failing {
+            assert!(validator.recognizes(credential), "what it would ask about is its business");
+        }
+        let strange = ["", "hello", "a.b.c", "v1.e30.x", "a\r\nb", "zoë"].map(cookie);
+        let strange = strange.into_iter().chain([token("hello"), password("ann", "x")]);
+        let credentials: Vec<_> =
+            [f.rejected, f.malformed].concat().into_iter().chain(strange).collect();
+        // Those that cannot ask anybody say the same.
+        for validator in std::iter::once(&f.validator).chain(failing.iter().map(|(v, _)| v)) {
+            for credential in credentials.iter().filter(|c| !validator.recognizes(c)) {
+                let verdict = validator.validate(credential, &cx_for(Duration::from_secs(5))).await;
+                assert!(matches!(name(&verdict), "malformed" | "rejected"), "{verdict:?}");
+            }
+        }
+    }
+
     pub(super) async fn no_error_and_no_debug_text_holds_the_credential(f: Fixture) {
         let mut texts = vec![format!("{:?}", f.validator)];
         let mut credentials = [f.rejected, f.malformed].concat();
@@ -258,6 +283,32 @@ mod clauses {
             }
         }
     }
+}
+
+/// A cookie that is opened here, before a session endpoint that is asked about all others.
+async fn any_of() -> Fixture {
+    let up = Upstream::start(Behaviour::json(json!({"sub": "ann"}))).await;
+    up.only_for("cookie: s=good-session", Behaviour::status(401, "", ""));
+    let hang = Upstream::start(Behaviour::Hang).await;
+    let nonsense = Upstream::start(Behaviour::Garbage).await;
+    let list = |origin: &str| {
+        let portal = json!({"kind": "signed_cookie", "secrets": [SECRET]});
+        let sso = json!({"kind": "http", "url": format!("{origin}/session"),
+            "send": {"cookie": {"name": "s"}}, "fields": {"subject": "sub"},
+            "read_timeout": "60s", "timeout": "60s"});
+        any_of_validators([("portal", portal), ("sso", sso)])
+    };
+    let good = cookie("good-session");
+    Fixture {
+        rejected: vec![cookie("other-session")],
+        malformed: vec![cookie("good-session; admin=1"), cookie("zoë")],
+        down: Some((list(&refusing_origin().await), good.clone())),
+        hanging: Some((list(&hang.origin), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((list(&nonsense.origin), good.clone())),
+        _alive: vec![Box::new(hang), Box::new(nonsense)],
+        ..Fixture::new(list(&up.origin), good)
+    }
+    .keeping(up)
 }
 
 /// A cookie cache that the real library wrote; its copy is good for longer than until `NOW`.
@@ -401,6 +452,11 @@ impl Fixture {
     }
 }
 
+/// A text of the form that tickets have.
+fn ticket_text(name: &str) -> String {
+    format!("{name:0<32}")
+}
+
 async fn session_token() -> Fixture {
     let table = || json!({"kind": "session_token"});
     let watcher = Watcher::default();
@@ -408,19 +464,19 @@ async fn session_token() -> Fixture {
     let put = async |text: &str, change: fn(&mut cambio::session::Ticket)| {
         let mut ticket = ticket();
         change(&mut ticket);
-        tickets.put_ticket(ticket_digest(text), ticket).await.unwrap();
+        tickets.put_ticket(ticket_digest(&ticket_text(text)), ticket).await.unwrap();
     };
-    put("good-ticket", |_| {}).await;
-    put("of-other-tenant", |t| t.tenant = cambio::domain::TenantId::parse("x").unwrap()).await;
-    put("of-other-service", |t| t.service = cambio::domain::ServiceName::parse("x").unwrap()).await;
-    put("old-ticket", |t| t.expires_at = NOW).await;
+    put("good", |_| {}).await;
+    put("othertenant", |t| t.tenant = cambio::domain::TenantId::parse("x").unwrap()).await;
+    put("otherservice", |t| t.service = cambio::domain::ServiceName::parse("x").unwrap()).await;
+    put("old", |t| t.expires_at = NOW).await;
     let down = Tickets { down: true, ..Tickets::default() };
     let hang = Tickets { hang: true, ..Tickets::default() };
     let build = |tickets| build_with(table(), Arc::new(tickets), &watcher, true).unwrap();
-    let good = token("good-ticket");
-    let rejected = ["of-other-tenant", "of-other-service", "old-ticket", "unknown-ticket"];
+    let good = token(&ticket_text("good"));
+    let rejected = ["othertenant", "otherservice", "old", "unknown"];
     Fixture {
-        rejected: rejected.map(token).to_vec(),
+        rejected: rejected.map(|name| token(&ticket_text(name))).to_vec(),
         malformed: vec![token("short"), token("with spaces in it"), token(&"a".repeat(513))],
         down: Some((build(down), good.clone())),
         hanging: Some((build(hang), good.clone(), Duration::from_millis(20))),

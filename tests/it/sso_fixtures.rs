@@ -20,7 +20,7 @@ use cambio::domain::identity::OneTimeClaim;
 use cambio::domain::setting::{Problem, Problems};
 use cambio::domain::{Credential, SecretString, ServiceName, TenantId, Timestamp, Verified};
 use cambio::session::{StoreError, Ticket, TicketStore};
-use cambio::sso::settings::{BuildCx, build};
+use cambio::sso::settings::{BuildCx, build, build_all};
 use cambio::sso::{SsoValidator, ValidateCx, ValidateError};
 use cambio::support::Watcher;
 use parking_lot::Mutex;
@@ -127,6 +127,24 @@ pub(crate) fn build_with(
 /// Builds a validator that is expected to be right; what it reads is not read again.
 pub(crate) fn validator(table: Value) -> Arc<dyn SsoValidator> {
     try_build(table, &Watcher::default(), false).unwrap()
+}
+
+/// An `any_of` over these tables.
+pub(crate) fn any_of_validators<const N: usize>(
+    tables: [(&str, Value); N],
+) -> Arc<dyn SsoValidator> {
+    let names: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
+    let list = ("list".to_owned(), json!({"kind": "any_of", "validators": names}));
+    let tables = tables.into_iter().map(|(name, table)| (name.to_owned(), table));
+    let tables: Vec<(String, Value)> = tables.chain([list]).collect();
+    let watcher = Watcher::default();
+    let tickets = Arc::new(Tickets::default());
+    let cx = BuildCx { tickets, watcher: &watcher, production: false };
+    let mut problems = Problems::default();
+    let borrowed = tables.iter().map(|(name, table)| (name, table));
+    let mut built = build_all(borrowed, "validators", &cx, &mut problems);
+    assert!(problems.is_empty(), "{problems:?}");
+    built.remove("list").unwrap()
 }
 
 /// The key paths of the problems that a table has.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::data_dir::{DataDir, USERNAME};
 use crate::domain::{ClientNetwork, Credential, SecretString, ServiceName, Subject, TenantId};
-use crate::exchange::session_token::DeviceInput;
+use crate::exchange::DeviceInput;
 use crate::exchange::tenant::{Ags, Service, Tenant};
 use crate::exchange::{ExchangeCx, cookie_sso, session_ticket, session_token};
 use crate::http::Gateway;
@@ -165,9 +165,9 @@ impl HeadEnd<'_> {
 
     async fn signed_on(&self) -> Result<(Session, TokenPair), String> {
         let token = Credential::Token(self.session_token().await?);
-        let device = DeviceInput::Information { class: None, json: "{}".to_owned() };
+        let device = DeviceInput::New { class: None, information: "{}".to_owned() };
         let service = self.service()?;
-        session_token::exchange(self.tenant, self.ags, service, &token, &device, self.cx)
+        session_token::exchange(self.tenant, self.ags, service, &token, device, self.cx)
             .await
             .map_err(|e| e.to_string())
     }

@@ -10,8 +10,8 @@ use http::HeaderMap;
 use super::input::Input;
 use crate::domain::ServiceName;
 use crate::exchange::ExchangeCx;
-use crate::exchange::tenant::{Ags, Endpoint, Service, Tenant};
-use crate::http::context::{ags_tenant, exchange_cx, named_service};
+use crate::exchange::tenant::{Ags, Endpoint, Service, SignOnForm, Tenant};
+use crate::http::context::{ags_tenant, exchange_cx, named_service, single};
 use crate::http::error::{ErrorCode, HttpError};
 use crate::http::gateway::Gateway;
 use crate::http::request::{Info, Peer};
@@ -66,10 +66,7 @@ impl Call {
     /// # Errors
     /// 404 when the service does not offer the call.
     pub(super) fn endpoint(&self, path: &str) -> Result<&Endpoint, HttpError> {
-        self.service().endpoint(path).ok_or_else(|| {
-            let detail = "this authentication service does not offer this call";
-            HttpError::new(ErrorCode::NotFound, detail)
-        })
+        self.service().endpoint(path).ok_or_else(not_offered)
     }
 
     /// The body, held to the call's table.
@@ -85,14 +82,43 @@ impl Call {
     /// # Errors
     /// 400 when there is none.
     pub(super) fn authorization(&self) -> Result<&str, HttpError> {
-        credentials::bearer(&self.headers, true)?
-            .ok_or_else(|| HttpError::bad_request("authorization header is missing or not usable"))
+        authorization(&self.headers)
+    }
+
+    /// The one-time token in `User-Token`.
+    ///
+    /// # Errors
+    /// 400 when there is none.
+    pub(super) fn user_token(&self) -> Result<&str, HttpError> {
+        let token = single(&self.headers, "user-token")?.map(str::trim).filter(|t| !t.is_empty());
+        token.ok_or_else(|| HttpError::bad_request("header user-token is missing"))
+    }
+
+    /// Where the service's `signOn` finds the credential.
+    ///
+    /// # Errors
+    /// 404 when the service does not offer the call.
+    pub(super) fn sign_on_form(&self) -> Result<&SignOnForm, HttpError> {
+        self.service().sign_on.as_ref().ok_or_else(not_offered)
     }
 
     /// What the story needs to know.
     pub(super) fn cx<'a>(&self, gateway: &'a Gateway, want_country: bool) -> ExchangeCx<'a> {
         exchange_cx(gateway, &self.headers, self.peer, &self.info, want_country)
     }
+}
+
+/// The token in `Authorization`, bare or `Bearer`.
+///
+/// # Errors
+/// 400 when there is none.
+pub(super) fn authorization(headers: &HeaderMap) -> Result<&str, HttpError> {
+    credentials::bearer(headers, true)?
+        .ok_or_else(|| HttpError::bad_request("authorization header is missing or not usable"))
+}
+
+fn not_offered() -> HttpError {
+    HttpError::new(ErrorCode::NotFound, "this authentication service does not offer this call")
 }
 
 pub(super) fn no_ags() -> HttpError {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::domain::DeviceId;
-use crate::exchange::session_token::DeviceInput;
+use crate::exchange::DeviceInput;
 use crate::exchange::tenant::Endpoint;
 use crate::http::HttpError;
 
@@ -111,7 +111,7 @@ impl<'a> Input<'a> {
         match (&self.device_information, &self.client_id) {
             (Some(Value::Object(information)), None) => keep(information),
             (None, Some(id)) => DeviceId::parse(id)
-                .map(DeviceInput::ClientId)
+                .map(DeviceInput::Existing)
                 .map_err(|e| HttpError::bad_request(format!("clientId: {e}"))),
             (Some(_), None) => Err(HttpError::bad_request("deviceInformation is not an object")),
             _ => Err(HttpError::bad_request(
@@ -138,7 +138,7 @@ fn keep(information: &Map<String, Value>) -> Result<DeviceInput, HttpError> {
     if json.len() > MAX_DEVICE_INFORMATION {
         return Err(HttpError::bad_request("deviceInformation is too large"));
     }
-    Ok(DeviceInput::Information { class, json })
+    Ok(DeviceInput::New { class, information: json })
 }
 
 #[cfg(test)]
@@ -165,7 +165,7 @@ mod tests {
     fn only_the_known_device_members_are_kept() {
         let body = r#"{"parameters":[],"deviceInformation":{"deviceType":"STB","secret":"x",
             "device":{"OS":{"name":"a"},"serial":"y"},"playoutDeviceClass":"Big"}}"#;
-        let Some(DeviceInput::Information { class, json }) = device(body) else { panic!() };
+        let Some(DeviceInput::New { class, information: json }) = device(body) else { panic!() };
         assert_eq!(class.as_deref(), Some("Big"));
         assert_eq!(
             json,

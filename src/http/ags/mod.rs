@@ -3,8 +3,10 @@
 //! checked here, before anything is used up.
 
 mod call;
+pub(super) mod devices;
 mod discovery;
 mod input;
+pub(super) mod sign_on;
 
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
@@ -17,7 +19,6 @@ use self::call::Call;
 use super::gateway::SharedGateway;
 use super::request::{Info, Peer};
 use super::respond::{json, json_text, respond};
-use crate::domain::{Credential, SecretString};
 use crate::exchange;
 use crate::session::Session;
 use crate::token::TokenPair;
@@ -47,36 +48,6 @@ pub(super) async fn session_ticket(
             exchange::session_ticket::exchange(&call.tenant, ags, service, operator_token, &cx);
         let token = story.await?;
         Ok(json(StatusCode::OK, &SessionTokenBody { session_token: token.expose() }))
-    };
-    respond(&info, answer.await)
-}
-
-/// `POST /ags/signOnWithSessionToken` (contract B.3).
-pub(super) async fn sign_on(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let call = Call::read(&gateway, peer, &info, request).await?;
-        let input = call.input(Some(call.endpoint("/signOnWithSessionToken")?))?;
-        let device = input.device()?;
-
-        let ags = call.ags()?;
-        let token = Credential::Token(SecretString::new(input.required("sessionToken")?));
-        let cx = call.cx(&gateway, ags.location.restricts());
-        let story = exchange::session_token::exchange(
-            &call.tenant,
-            ags,
-            call.service(),
-            &token,
-            &device,
-            &cx,
-        );
-        let (session, pair) = story.await?;
-        Ok(token_answer(StatusCode::CREATED, &session, &pair))
     };
     respond(&info, answer.await)
 }
@@ -118,6 +89,26 @@ pub(super) async fn sign_out(
 
         let cx = call.cx(&gateway, false);
         exchange::sign_out::exchange(&call.tenant, call.ags()?, token, &cx).await?;
+        Ok(json(StatusCode::OK, &serde_json::Map::new()))
+    };
+    respond(&info, answer.await)
+}
+
+/// `POST /ags/signOutEverywhere`: Cambio's own, shaped like `signOut`.
+pub(super) async fn sign_out_everywhere(
+    State(gateway): State<SharedGateway>,
+    Extension(peer): Extension<Peer>,
+    info: Info,
+    request: Request,
+) -> Response {
+    let answer = async {
+        let gateway = gateway.load();
+        let call = Call::read(&gateway, peer, &info, request).await?;
+        let token = call.authorization()?;
+        call.input(call.service().endpoint("/signOutEverywhere"))?;
+
+        let cx = call.cx(&gateway, false);
+        exchange::sign_out::everywhere(&call.tenant, call.ags()?, token, &cx).await?;
         Ok(json(StatusCode::OK, &serde_json::Map::new()))
     };
     respond(&info, answer.await)

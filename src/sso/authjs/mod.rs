@@ -45,6 +45,15 @@ impl SsoValidator for AuthJs {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let opens = |value| UnverifiedJwe::parse(value)?.open(&self.keys).map(drop);
+        credential::text(credential, MAX_LEN).and_then(opens).is_ok()
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

@@ -49,6 +49,18 @@ impl SsoValidator for Cached {
         self.inner.accepts(kind)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.inner.screen(credential).is_ok() && self.inner.recognizes(credential)
+    }
+
+    fn is_selective(&self) -> bool {
+        self.inner.is_selective()
+    }
+
+    fn uses_up(&self, credential: &Credential) -> bool {
+        self.inner.uses_up(credential)
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

@@ -66,6 +66,12 @@ impl Format {
     }
 }
 
+/// Whether somebody who speaks the protocol has written this, readable or not.
+pub(super) fn is_of_cas(body: &[u8]) -> bool {
+    const ROOT: &[u8] = b"serviceResponse";
+    body.windows(ROOT.len()).any(|window| window == ROOT)
+}
+
 fn xml(document: &Document<'_>) -> Result<Content, &'static str> {
     let root = document.root_element();
     let mut verdicts = root.children().filter(Node::is_element);

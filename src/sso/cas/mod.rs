@@ -41,6 +41,15 @@ impl SsoValidator for Cas {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.screen(credential).is_ok()
+    }
+
+    /// A service ticket is good once (CAS protocol 3.0, section 2.5).
+    fn uses_up(&self, _: &Credential) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
@@ -67,9 +76,11 @@ impl Asks for Cas {
         match self.upstream.send(request, cx.deadline).await {
             Ok(answer) => {
                 let content = self.content(&answer);
-                let in_its_words = content.is_ok();
                 let verdict = content.and_then(|content| self.judge(content, cx.now));
                 let is_down = matches!(verdict, Err(ValidateError::Unavailable { .. }));
+                // Some servers do not escape what they put into their XML: one account's name
+                // must not count against the server.
+                let in_its_words = answer::is_of_cas(&answer.body);
                 Told { is_alive: in_its_words && !is_down, ..Told::plain(verdict) }
             }
             // Only while nobody has seen the ticket is it certainly not used up.

@@ -109,6 +109,14 @@ impl SsoValidator for Django {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

@@ -16,14 +16,14 @@ use super::functions::{Result, result_of};
 use super::{DOCUMENT, NOW};
 
 /// The most work that one evaluation may be. A unit is below 4 ns in a release build, so this is
-/// some 15 ms in the worst case, and some tens of MiB.
-pub(super) const MAX_WORK: u64 = 4 * 1024 * 1024;
+/// some 30 ms in the worst case, and some tens of MiB.
+pub(super) const MAX_WORK: u64 = 8 * 1024 * 1024;
 /// The heaviest session that any expression may look at.
 const MAX_WEIGHT: u64 = 512 * 1024;
 /// What a value weighs besides its text.
 const ITEM: u64 = 16;
 /// What it takes to visit a node of the tree.
-const NODE: u64 = 64;
+const NODE: u64 = 32;
 /// What a number is as text, at the most.
 const NUMBER_TEXT: u64 = 32;
 
@@ -150,21 +150,31 @@ impl<'e> Walk<'e> {
         Bound { work: work.saturating_add(all.out.saturating_mul(2)).saturating_add(out), out }
     }
 
+    /// A loop. Those of `map` and `filter` append to a list in place; in the others what
+    /// accumulates is a number, or a variable that is bound.
     fn comprehension(&mut self, c: &'e ComprehensionExpr) -> Bound {
+        let appending = appended(c);
         let range = self.bound(&c.iter_range);
         let init = self.bound(&c.accu_init);
         let count = range.out / ITEM + 1;
         let outside = self.names.len();
-        // What accumulates is a list that is never copied, a number, or a bound variable.
         self.names.push((&c.accu_var, init.out.max(ITEM)));
         let mut turn = |weight: u64| {
             let inside = self.names.len();
             self.names.push((&c.iter_var, weight));
             self.names.extend(c.iter_var2.as_deref().map(|name| (name, weight)));
-            let cond = self.bound(&c.loop_cond);
-            let step = self.bound(&c.loop_step);
+            let cond = self.bound(&c.loop_cond).work;
+            let step = match &appending {
+                Some((guard, items)) => {
+                    let guard = guard.map(|guard| self.bound(guard).work).unwrap_or_default();
+                    let items = self.collected(items.iter());
+                    let work = items.work.saturating_add(items.out).saturating_add(guard);
+                    Bound { work, out: items.out - ITEM }
+                }
+                None => self.bound(&c.loop_step),
+            };
             self.names.truncate(inside);
-            let work = cond.work.saturating_add(step.work).saturating_add(weight);
+            let work = step.work.saturating_add(cond).saturating_add(weight);
             Bound { work: work.saturating_add(NODE), out: step.out }
         };
         let (least, most) = (turn(0), turn(range.out));
@@ -173,13 +183,42 @@ impl<'e> Walk<'e> {
         let over = |least: u64, most: u64| {
             count.saturating_mul(least).saturating_add(most.saturating_sub(least))
         };
-        let collects = matches!(&c.accu_init.expr, Expr::List(_))
-            && matches!(&c.result.expr, Expr::Ident(name) if *name == c.accu_var);
-        let out =
-            if collects { over(least.out, most.out).saturating_add(ITEM) } else { result.out };
+        let out = match appending {
+            Some(_) => over(least.out, most.out).saturating_add(ITEM),
+            None => result.out,
+        };
         let work = range.work.saturating_add(init.work).saturating_add(result.work);
         let turns = over(least.work, most.work);
         Bound { work: work.saturating_add(turns).saturating_add(out), out }
+    }
+}
+
+/// What `map` and `filter` become, as the interpreter recognises it: the condition, if there is
+/// one, and what is appended to the list that nothing else can name.
+fn appended(c: &ComprehensionExpr) -> Option<(Option<&IdedExpr>, &[IdedExpr])> {
+    let is_accu = |e: &IdedExpr| matches!(&e.expr, Expr::Ident(name) if *name == c.accu_var);
+    let starts_empty = matches!(&c.accu_init.expr, Expr::List(list) if list.elements.is_empty());
+    let is_constant = matches!(&c.loop_cond.expr, Expr::Literal(_));
+    if !starts_empty || !is_constant || !is_accu(&c.result) {
+        return None;
+    }
+    let (guard, step) = match &c.loop_step.expr {
+        Expr::Call(call) if call.func_name == operators::CONDITIONAL => {
+            match call.args.as_slice() {
+                [guard, step, otherwise] if is_accu(otherwise) => (Some(guard), step),
+                _ => return None,
+            }
+        }
+        _ => (None, &c.loop_step),
+    };
+    match &step.expr {
+        Expr::Call(call) if call.func_name == operators::ADD => match call.args.as_slice() {
+            [accu, IdedExpr { expr: Expr::List(list), .. }] if is_accu(accu) => {
+                Some((guard, &list.elements))
+            }
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) const NOW: &str = "now";
 /// several times what that many open parentheses take.
 const PARSER_STACK: usize = 64 * 1024 * 1024;
 /// The weight of a session (see [`cost::of_document`]) that every expression must be able to read.
-const LEAST_WEIGHT: u64 = 4 * 1024;
+const LEAST_WEIGHT: u64 = 2 * 1024;
 
 /// A compiled expression.
 pub(super) struct Expression {

@@ -11,10 +11,9 @@ use reqwest::{Certificate, Client, Identity};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::super::settings::BuildCx;
 use super::failure::deepest;
 use crate::domain::setting::{Problems, join};
-use crate::support::Watched;
+use crate::support::{Watched, Watcher};
 
 /// The certificate that Cambio shows, PEM. Replace the key first, then the certificate.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,7 +51,7 @@ impl Recipe {
     pub(super) fn build(
         self,
         path: &str,
-        cx: &BuildCx<'_>,
+        watcher: &Watcher,
         problems: &mut Problems,
     ) -> Option<Clients> {
         let (at_ca, at_certificate) = (join(path, "ca_file"), join(path, "client_certificate"));
@@ -74,7 +73,7 @@ impl Recipe {
         for (file, at) in watched.into_iter().filter_map(|(file, at)| Some((file?, at))) {
             let (recipe, cell) = (self.clone(), Arc::clone(&current));
             let again = move |_: &[u8]| recipe.client().map(|client| cell.store(Arc::new(client)));
-            files.push(problems.ok(at, Watched::open(file, cx.watcher, again))?);
+            files.push(problems.ok(at, Watched::open(file, watcher, again))?);
         }
         Some(Clients { current, _files: files })
     }

@@ -4,10 +4,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::super::settings::BuildCx;
 use crate::domain::SecretString;
 use crate::domain::setting::SecretSource;
-use crate::support::Watched;
+use crate::support::{Watched, Watcher};
 
 /// A prepared secret, as of now.
 pub(super) enum Live<T> {
@@ -24,14 +23,14 @@ impl<T: Send + Sync + 'static> Live<T> {
     /// A text for the configuration's problems.
     pub(super) fn open(
         source: &SecretSource,
-        cx: &BuildCx<'_>,
+        watcher: &Watcher,
         read: impl Fn(&SecretString) -> Result<T, String> + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let SecretSource::File(path) = source else {
             return Ok(Self::Fixed(Arc::new(read(&source.load()?)?)));
         };
         let read = move |content: &[u8]| read(&SecretSource::read(content)?).map(Arc::new);
-        Ok(Self::File(Watched::open(path, cx.watcher, read)?))
+        Ok(Self::File(Watched::open(path, watcher, read)?))
     }
 
     pub(super) fn get(&self) -> Arc<T> {

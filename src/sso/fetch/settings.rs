@@ -15,6 +15,7 @@ use super::client::{ClientCertificate, Recipe};
 use super::header::{header_name, sensitive};
 use super::live::Live;
 use crate::domain::setting::{self, HumanDuration, Problems, SecretSource, join};
+use crate::support::Watcher;
 
 /// The keys, as they stand in a validator's table.
 const KEYS: [&str; 9] = [
@@ -101,6 +102,17 @@ impl FetchSettings {
         cx: &BuildCx<'_>,
         problems: &mut Problems,
     ) -> Option<Upstream> {
+        self.build_watched(has_form, path, cx.watcher, problems)
+    }
+
+    /// The same for whoever is no validator.
+    pub(in super::super) fn build_watched(
+        &self,
+        has_form: bool,
+        path: &str,
+        watcher: &Watcher,
+        problems: &mut Problems,
+    ) -> Option<Upstream> {
         let before = problems.len();
         for (key, value) in [
             ("connect_timeout", self.connect_timeout),
@@ -120,13 +132,13 @@ impl FetchSettings {
             ca_file: self.ca_file.clone(),
             certificate: self.client_certificate.clone(),
         };
-        let clients = recipe.build(path, cx, problems);
-        let headers = self.headers(&join(path, "headers"), cx, problems);
+        let clients = recipe.build(path, watcher, problems);
+        let headers = self.headers(&join(path, "headers"), watcher, problems);
         let auth = match &self.auth {
             None => Some(Auth::None),
             Some(auth) => {
                 let has_certificate = self.client_certificate.is_some();
-                auth.build(has_form, has_certificate, &join(path, "auth"), cx, problems)
+                auth.build(has_form, has_certificate, &join(path, "auth"), watcher, problems)
             }
         };
         let upstream = Upstream {
@@ -142,7 +154,7 @@ impl FetchSettings {
     fn headers(
         &self,
         path: &str,
-        cx: &BuildCx<'_>,
+        watcher: &Watcher,
         problems: &mut Problems,
     ) -> Vec<(HeaderName, Live<HeaderValue>)> {
         let auth = self.auth.as_ref().is_some_and(AuthSettings::is_header);
@@ -153,7 +165,7 @@ impl FetchSettings {
                 AUTHORIZATION if auth => Err("is what auth sets".to_owned()),
                 other => Ok(other),
             });
-            let value = Live::open(source, cx, |secret| {
+            let value = Live::open(source, watcher, |secret| {
                 sensitive(secret.expose()).ok_or_else(|| "must be printable ASCII".to_owned())
             });
             headers.extend(problems.ok(&at, parsed).zip(problems.ok(&at, value)));

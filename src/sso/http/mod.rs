@@ -49,6 +49,10 @@ impl SsoValidator for Http {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.screen(credential).is_ok()
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

@@ -37,6 +37,10 @@ impl SsoValidator for Introspection {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.screen(credential).is_ok()
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

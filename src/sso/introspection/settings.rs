@@ -68,7 +68,8 @@ impl Settings {
             token_type: self.token_type,
             scopes: self.scopes,
             leeway: self.leeway.0,
-            mapping: self.fields.claims().of_answers(),
+            // An active token without a subject is a client's own.
+            mapping: self.fields.claims().of_answers().where_nobody_is("token names nobody"),
         };
         let validator = Introspection {
             upstream: upstream?,

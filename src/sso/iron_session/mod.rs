@@ -85,6 +85,18 @@ impl SsoValidator for IronSession {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let is_ours = |value| {
+            let value = percent_decoded(value)?;
+            Ok(UnverifiedSeal::parse(&value)?.is_made_with(&self.passwords))
+        };
+        credential::text(credential, MAX_LEN).and_then(is_ours).unwrap_or(false)
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

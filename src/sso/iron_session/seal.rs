@@ -84,15 +84,25 @@ impl<'t> UnverifiedSeal<'t> {
     ) -> Result<Opened, ValidateError> {
         // One answer for an unknown password and for a wrong MAC.
         const FORGED: ValidateError = ValidateError::Rejected("no password opens it");
-        let password = passwords.get(self.password_id).ok_or(FORGED)?;
-        if !self.is_authentic(password) {
-            return Err(FORGED);
-        }
+        let password = self.password(passwords).ok_or(FORGED)?;
         let end = self.end(now)?;
         let key = derive(password, self.salt);
         let plain =
             CbcKey::new(key.as_ref()).and_then(|k| k.decrypt_authentic(self.iv, &self.sealed));
         Ok(Opened { plain: plain.ok_or(FORGED)?, end })
+    }
+
+    /// Whether one of these has made it, expired or not.
+    pub(super) fn is_made_with(&self, passwords: &BTreeMap<String, SecretString>) -> bool {
+        self.password(passwords).is_some()
+    }
+
+    /// The password that has made it.
+    fn password<'p>(
+        &self,
+        passwords: &'p BTreeMap<String, SecretString>,
+    ) -> Option<&'p SecretString> {
+        passwords.get(self.password_id).filter(|password| self.is_authentic(password))
     }
 
     /// The MAC's text is compared, as the library does: it has one spelling.

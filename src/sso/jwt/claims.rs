@@ -73,9 +73,7 @@ impl ClaimRules {
         if self.claim_typ.is_some() && claim_typ != self.claim_typ.as_deref() {
             return Err(rejected("claim typ is wrong"));
         }
-        // An issuer is one text; only an audience may be a list.
-        let issuer = claims.get("iss").filter(|iss| iss.is_string());
-        if !self.issuer.admits(issuer) {
+        if !self.admit_issuer(claims) {
             return Err(rejected("issuer is wrong"));
         }
         if !self.audience.admits(claims.get("aud")) {
@@ -99,6 +97,11 @@ impl ClaimRules {
         let exp = time(claims, "exp", "exp is no time")?.ok_or(rejected("exp is missing"))?;
         let end = if exp > now { exp } else { exp.plus(self.leeway) };
         if end > now { Ok(end) } else { Err(rejected("it has expired")) }
+    }
+
+    /// Whether the issuer is the right one. It is one text; only an audience may be a list.
+    pub(super) fn admit_issuer(&self, claims: &Value) -> bool {
+        self.issuer.admits(claims.get("iss").filter(|iss| iss.is_string()))
     }
 }
 

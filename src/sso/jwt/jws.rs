@@ -92,6 +92,14 @@ impl<'t> UnverifiedJws<'t> {
         Ok((claims, end))
     }
 
+    /// Whether it says that it is of the issuer that the rules demand, which nobody believes yet.
+    ///
+    /// # Errors
+    /// `Malformed` when the claims are not a JSON object, `Rejected` for another issuer.
+    pub(super) fn check_issuer(&self, rules: &ClaimRules) -> Result<(), ValidateError> {
+        if rules.admit_issuer(&self.claims()?) { Ok(()) } else { Err(OTHER_ISSUER) }
+    }
+
     fn claims(&self) -> Result<Value, ValidateError> {
         decode(self.claims)
             .and_then(|json| serde_json::from_slice::<Value>(&json).ok())
@@ -103,6 +111,9 @@ impl<'t> UnverifiedJws<'t> {
 /// The answer to an algorithm that is not on the list, `none` included.
 pub(super) const UNFIT_ALGORITHM: ValidateError =
     ValidateError::Rejected("algorithm is not allowed");
+
+/// The answer to a token of another issuer.
+pub(super) const OTHER_ISSUER: ValidateError = ValidateError::Rejected("issuer is wrong");
 
 #[derive(Deserialize)]
 struct Header<'h> {

@@ -54,12 +54,26 @@ impl SsoValidator for Jwt {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let Ok(text) = credential::text(credential, jws::MAX_LEN) else { return false };
+        UnverifiedJws::parse(text)
+            .is_ok_and(|jws| jws.check_issuer(&self.rules).is_ok() && self.keys.may_have_made(&jws))
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
         cx: &ValidateCx<'_>,
     ) -> Result<Verified, ValidateError> {
         let jws = UnverifiedJws::parse(credential::text(credential, jws::MAX_LEN)?)?;
+        if let Keys::Remote(_) = self.keys {
+            // Nobody is asked for the keys of another issuer.
+            jws.check_issuer(&self.rules)?;
+        }
         self.keys.verify(&jws, cx).await?;
         let (claims, end) = jws.checked_claims(&self.rules, cx.now)?;
         self.mapping.apply(&claims, Some(end), cx.now)
@@ -74,6 +88,16 @@ impl SsoValidator for Jwt {
 }
 
 impl Keys {
+    /// Whether a key at hand has made it; keys that may have to be fetched may have made anything.
+    fn may_have_made(&self, jws: &UnverifiedJws<'_>) -> bool {
+        let made = |keys: &KeySet| keys.verify(jws).is_ok_and(|checked| checked.ok().is_ok());
+        match self {
+            Self::Fixed(keys) => made(keys),
+            Self::Files(files) => files.iter().any(|file| made(&file.get())),
+            Self::Remote(_) => true,
+        }
+    }
+
     async fn verify(
         &self,
         jws: &UnverifiedJws<'_>,

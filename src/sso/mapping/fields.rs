@@ -58,6 +58,7 @@ impl Fields {
             deny_if: self.deny_if.0,
             blame: Blame::Credential,
             must_end: false,
+            nobody: None,
         }
     }
 

@@ -44,6 +44,8 @@ pub(super) struct Mapping {
     blame: Blame,
     /// Whether `expires_at` must be there when it is configured.
     must_end: bool,
+    /// The refusal of a document without a subject, where that is no fault.
+    nobody: Option<ValidateError>,
 }
 
 /// Whose fault a document is that does not say what it should.
@@ -69,21 +71,14 @@ impl Mapping {
         Self { must_end: true, ..self }
     }
 
+    /// A document without a subject is in order, and refused with this rule.
+    pub(super) fn where_nobody_is(self, rule: &'static str) -> Self {
+        Self { nobody: Some(ValidateError::Rejected(rule)), ..self }
+    }
+
     /// Whether the document says when it ends.
     pub(super) fn says_its_end(&self) -> bool {
         self.expires_at.is_some()
-    }
-
-    /// Whether the document names anybody.
-    ///
-    /// # Errors
-    /// `Upstream` when an expression fails.
-    pub(super) fn finds_subject(
-        &self,
-        document: &Value,
-        now: Timestamp,
-    ) -> Result<bool, ValidateError> {
-        Ok(find(&Reader::new(document, now), &self.subject)?.is_some())
     }
 
     /// Reads the document of a session that ends at `end` by what is known besides it.
@@ -122,7 +117,8 @@ impl Mapping {
                 _ => return Err(self.unfit("it does not say whether the session is active")),
             }
         }
-        let subject = find(reader, &self.subject)?.ok_or(self.unfit("subject is missing"))?;
+        let nobody = || self.nobody.clone().unwrap_or(self.unfit("subject is missing"));
+        let subject = find(reader, &self.subject)?.ok_or_else(nobody)?;
         let subject = shapes::text(&subject).and_then(|s| Subject::parse(&s).ok());
         let subject = subject.ok_or(self.unfit("subject has a wrong shape"))?;
         let mut who = Verified::subject_only(subject);

@@ -43,6 +43,15 @@ impl SsoValidator for Rails {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let opens = |value| self.opener.open(&percent_decoded(value)?).map(drop);
+        credential::text(credential, MAX_LEN).and_then(opens).is_ok()
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

@@ -125,6 +125,15 @@ impl SsoValidator for SignedCookie {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let is_ours = |value| self.authentic(value).map(drop);
+        credential::text(credential, MAX_LEN).and_then(is_ours).is_ok()
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,
@@ -135,8 +144,8 @@ impl SsoValidator for SignedCookie {
 }
 
 impl SignedCookie {
-    /// Shape, then MAC, then content: nothing unauthenticated is parsed as JSON.
-    fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
+    /// Shape, then MAC: the encoded payload.
+    fn authentic<'v>(&self, value: &'v str) -> Result<&'v str, ValidateError> {
         let encoded = value.strip_prefix(PREFIX).ok_or(malformed("unknown version"))?;
         let (payload, mac) = encoded.split_once('.').ok_or(malformed("it has no MAC"))?;
         let signed = &value.as_bytes()[..value.len() - mac.len() - 1];
@@ -150,7 +159,12 @@ impl SignedCookie {
                 malformed("it is not base64url")
             });
         }
+        Ok(payload)
+    }
 
+    /// Shape, then MAC, then content: nothing unauthenticated is parsed as JSON.
+    fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
+        let payload = self.authentic(value)?;
         let payload =
             URL_SAFE_NO_PAD.decode(payload).map_err(|_| malformed("payload is not base64url"))?;
         let payload: Payload =

@@ -3,22 +3,19 @@
 //! For Django a second query fetches the user that the session names.
 
 mod cell;
-mod fetch;
 mod row;
 mod settings;
-mod statement;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
-use self::fetch::Fetch;
 pub(super) use self::settings::Settings;
-use self::statement::Statement;
 use super::asks::{Asks, Told};
 use super::stored::{Stored, UserRow, told_of};
 use super::{SsoValidator, ValidateCx, ValidateError};
 use crate::domain::{Credential, CredentialKind, SecretString, Verified};
+use crate::support::postgres::{Fetch, Statement};
 
 struct SqlSession {
     stored: Stored,
@@ -35,6 +32,14 @@ impl SsoValidator for SqlSession {
 
     fn accepts(&self, kind: CredentialKind) -> bool {
         matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
+    }
+
+    fn recognizes(&self, credential: &Credential) -> bool {
+        self.screen(credential).is_ok()
+    }
+
+    fn is_selective(&self) -> bool {
+        self.stored.opens_cookies()
     }
 
     async fn validate(

@@ -8,10 +8,8 @@ use serde_json::Value;
 use super::super::asks::Asks;
 use super::super::stored;
 use super::SqlSession;
-use super::fetch::Fetch;
-use super::statement::Statement;
 use crate::domain::setting::{self, Problems, join};
-use crate::support::postgres::PostgresSettings;
+use crate::support::postgres::{Fetch, PostgresSettings, Statement};
 
 /// Without what is common to both kinds.
 #[derive(Debug, Deserialize)]

@@ -18,7 +18,9 @@ const MAX_COOKIE: usize = 8 * 1024;
 const EXPRESS_END: &str = "/cookie/expires";
 
 /// The answer to a session of a visitor.
-const NOBODY: ValidateError = ValidateError::Rejected("nobody is logged in");
+const NOBODY: ValidateError = ValidateError::Rejected(NOBODY_RULE);
+/// Its rule.
+pub(super) const NOBODY_RULE: &str = "nobody is logged in";
 
 /// A kind's common part.
 pub(in super::super) struct Stored {
@@ -49,6 +51,11 @@ pub(in super::super) struct Session {
 }
 
 impl Stored {
+    /// Whether a cookie must have been made with one of its secrets.
+    pub(in super::super) fn opens_cookies(&self) -> bool {
+        !matches!(self.cookie, Cookie::Plain)
+    }
+
     /// The largest session that is read, in bytes.
     pub(in super::super) fn max_bytes(&self) -> usize {
         self.max_bytes
@@ -123,10 +130,6 @@ impl Stored {
         if let (Some(login), Some(user)) = (&self.login, user) {
             login.check_user(&document, &user)?;
             document = beside(document, "user_row", user.columns);
-        }
-        // A visitor who has not signed in has a session, too.
-        if !self.mapping.finds_subject(&document, now)? {
-            return Err(NOBODY);
         }
         self.mapping.apply(&document, end, now)
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::mapping::Fields;
 use super::cookie::Cookie;
-use super::document::Stored;
+use super::document::{NOBODY_RULE, Stored};
 use super::format::FormatName;
 use super::login::{Login, LoginSettings};
 use super::session_id::Rule;
@@ -98,13 +98,15 @@ impl Settings {
         if problems.len() != before {
             return None;
         }
+        let mapping = self.fields.mapping(default.unwrap_or_default());
         Some(Stored {
             cookie: cookie?,
             rule: self.session_id,
             format: self.format,
             max_bytes: self.max_bytes,
             login,
-            mapping: self.fields.mapping(default.unwrap_or_default()).of_answers().that_must_end(),
+            // A visitor who has not signed in has a session, too.
+            mapping: mapping.of_answers().that_must_end().where_nobody_is(NOBODY_RULE),
         })
     }
 }

@@ -9,7 +9,9 @@ mod settings;
 
 use std::time::Instant;
 
-use self::breaker::Breaker;
+use tokio::sync::SemaphorePermit;
+
+use self::breaker::{Breaker, Pass};
 use self::budget::Budget;
 use self::gate::Gate;
 pub(super) use self::settings::{Settings, permille};
@@ -50,17 +52,52 @@ impl Guard {
         credential: &Credential,
         cx: &ValidateCx<'_>,
     ) -> Result<Told, ValidateError> {
-        let begun = Instant::now();
-        self.breaker.refuse_if_open(cx.now)?;
-        let _place = self.gate.enter(cx.deadline).await?;
-        let pass = self.breaker.admit(since(begun, cx.now))?;
-        self.budget.earn();
+        let turn = self.enter(cx.deadline, cx.now).await?;
         let mut told = inner.ask(credential, cx).await;
-        if told.may_ask_again && !pass.is_probe() && self.budget.spend() {
+        if turn.may_repeat(&told) {
             told = inner.ask(credential, cx).await;
         }
-        pass.settle(&told, since(begun, cx.now));
+        turn.settle(&told);
         Ok(told)
+    }
+
+    /// The first two steps of [`Guard::ask`], for whoever asks about something else than a
+    /// credential and takes the other two itself.
+    ///
+    /// # Errors
+    /// `Unavailable` when nobody may ask now.
+    pub(super) async fn enter(
+        &self,
+        deadline: Instant,
+        now: Timestamp,
+    ) -> Result<Turn<'_>, ValidateError> {
+        let begun = Instant::now();
+        self.breaker.refuse_if_open(now)?;
+        let place = self.gate.enter(deadline).await?;
+        let pass = self.breaker.admit(since(begun, now))?;
+        self.budget.earn();
+        Ok(Turn { pass, _place: place, budget: &self.budget, begun, now })
+    }
+}
+
+/// Leave to ask, once or twice.
+pub(super) struct Turn<'g> {
+    pass: Pass<'g>,
+    _place: SemaphorePermit<'g>,
+    budget: &'g Budget,
+    begun: Instant,
+    now: Timestamp,
+}
+
+impl Turn<'_> {
+    /// Whether to ask once more; it costs.
+    pub(super) fn may_repeat(&self, told: &Told) -> bool {
+        told.may_ask_again && !self.pass.is_probe() && self.budget.spend()
+    }
+
+    /// Says how it went.
+    pub(super) fn settle(self, told: &Told) {
+        self.pass.settle(told, since(self.begun, self.now));
     }
 }
 

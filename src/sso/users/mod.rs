@@ -88,6 +88,16 @@ impl SsoValidator for Passwords {
         kind == CredentialKind::Password
     }
 
+    fn recognizes(&self, credential: &Credential) -> bool {
+        let Credential::Password { username, .. } = credential else { return false };
+        let name = Subject::parse(username.expose());
+        name.is_ok_and(|name| self.users.get().look_up(&name).0.is_some())
+    }
+
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

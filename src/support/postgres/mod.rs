@@ -5,7 +5,9 @@
 //! Nothing is sent as a startup parameter that a transaction-pooling proxy would refuse, and
 //! nothing here prepares a named statement: read-only and timeouts are said per transaction.
 
+mod fetch;
 mod pool;
+mod statement;
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,9 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+pub use self::fetch::Fetch;
 pub use self::pool::{Lease, PostgresPool};
+pub use self::statement::Statement;
 use super::peer;
 use super::tls::{ClientTls, TlsSettings};
 use super::{Fault, FaultKind};

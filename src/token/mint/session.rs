@@ -3,13 +3,19 @@
 
 use std::time::Duration;
 
-use crate::domain::Timestamp;
-use crate::session::Session;
+use crate::account::Account;
+use crate::domain::{DeviceId, ServiceName, TenantId, Timestamp};
+use crate::session::{Facts, LAST_GENERATION, Session, SessionId};
 use crate::token::jws::KeySet;
 use crate::token::numeric::earliest;
 use crate::token::presented::{PairId, Sid, StandardJti};
 use crate::token::profile::{ags, standard};
-use crate::token::{Jwk, Profile};
+use crate::token::{Jwk, MintError, Profile};
+
+/// What the claims take besides those of the account, at the most: ids, times, names.
+const OTHER_CLAIMS: usize = 1792;
+/// The latest time that a token can name.
+const LATEST: Timestamp = Timestamp::from_secs(253_402_300_799);
 
 /// Mints and verifies the token pairs of a tenant's AGS endpoint.
 #[derive(Debug)]
@@ -20,6 +26,8 @@ pub struct SessionTokens {
     pub(in crate::token) public: Vec<Jwk>,
     pub(in crate::token) issuer: String,
     pub(in crate::token) audience: String,
+    /// The most that the claims of a token may take, in bytes.
+    pub(in crate::token) max_claims: usize,
     pub(in crate::token) scope: Option<String>,
     pub(in crate::token) lifetimes: Lifetimes,
     pub(in crate::token) session_control: ags::SessionControl,
@@ -79,6 +87,41 @@ impl SessionTokens {
         }
     }
 
+    /// Whether the claims of a pair with these facts keep to the limit; asked before a session is
+    /// begun or goes on, so that nobody has a session without tokens. Ids that are not known yet
+    /// count as long as they can be. Facts that cannot come near the limit are not written out.
+    ///
+    /// # Errors
+    /// [`MintError::ClaimsTooLarge`].
+    pub fn check_claims(&self, tenant: &TenantId, facts: &Facts) -> Result<(), MintError> {
+        if most_bytes(&facts.account) <= self.max_claims {
+            return Ok(());
+        }
+        let Ok(longest) = DeviceId::parse(&"0".repeat(DeviceId::MAX_LEN)) else { return Ok(()) };
+        let Ok(service) = ServiceName::parse("any") else { return Ok(()) };
+        let session = Session {
+            id: SessionId { ends_at: LATEST, number: SessionId::NUMBER_LIMIT - 1 },
+            tenant: tenant.clone(),
+            service,
+            device: longest,
+            device_class: None,
+            generation: LAST_GENERATION,
+            begun_at: LATEST,
+            issued_at: LATEST,
+            expires_at: LATEST,
+            facts: facts.clone(),
+            upstream: None,
+        };
+        let access = match self.profile {
+            Profile::Standard => self.standard(&session, LATEST, false),
+            Profile::Ags | Profile::Answerhub => self.ags(&session).access(LATEST),
+        };
+        if access.len() > self.max_claims {
+            return Err(MintError::ClaimsTooLarge { bytes: access.len(), max: self.max_claims });
+        }
+        Ok(())
+    }
+
     /// How long what it mints lives.
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
@@ -129,4 +172,21 @@ impl SessionTokens {
         }
         .to_json()
     }
+}
+
+/// More than what an access token's claims can take for this account, without writing them:
+/// no byte of a text takes more than six in JSON. Accounts with documents in them are not guessed at.
+fn most_bytes(account: &Account) -> usize {
+    let documents = !account.filtering.is_empty()
+        || !account.blocking.is_empty()
+        || account.parental_control.is_some();
+    if documents {
+        return usize::MAX;
+    }
+    let texts = account.id.as_str().len()
+        + account.user_id.len()
+        + account.profile_id.len()
+        + account.billing_country.as_ref().map_or(0, String::len)
+        + account.roles.iter().map(|role| role.len() + 1).sum::<usize>();
+    OTHER_CLAIMS + 6 * texts
 }

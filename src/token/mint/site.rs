@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::domain::{Random, TenantId, Timestamp, Verified};
 use crate::token::jws::{KeySet, MAX_TOKEN};
 use crate::token::numeric::earliest;
-use crate::token::profile::{answerhub, standard};
+use crate::token::profile::{self, answerhub, standard};
 use crate::token::{Jwk, MintError, Profile};
 
 /// Mints and verifies the tokens of a tenant's AnswerHub endpoint.
@@ -23,6 +23,10 @@ pub struct SiteTokens {
     pub(in crate::token) public: Vec<Jwk>,
     pub(in crate::token) issuer: String,
     pub(in crate::token) audience: String,
+    /// Which attributes become claims, in this order.
+    pub(in crate::token) attributes: Vec<String>,
+    /// The most that the claims may take, in bytes.
+    pub(in crate::token) max_claims: usize,
     pub(in crate::token) scope: Option<String>,
     pub(in crate::token) ttl: Duration,
     /// The namespace of user ids that are derived from subjects: the issuer's.
@@ -57,7 +61,12 @@ impl SiteTokens {
         if exp <= now {
             return Err(MintError::AlreadyExpired);
         }
-        let token = self.keys.sign(&self.claims(who, now, exp, random.uuid()));
+        let mut claims = self.claims(who, now, exp, random.uuid());
+        profile::extend(&mut claims, &self.attributes, &who.attributes);
+        if claims.len() > self.max_claims {
+            return Err(MintError::ClaimsTooLarge { bytes: claims.len(), max: self.max_claims });
+        }
+        let token = self.keys.sign(&claims);
         if token.len() > MAX_TOKEN {
             return Err(MintError::TooLong);
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prepared::PreparedKey;
 use super::{Algorithm, TokenError};
+use crate::domain::Attributes;
 
 /// Whose token format an endpoint mints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,6 +95,26 @@ fn json(claims: &impl Serialize) -> Vec<u8> {
     #[expect(clippy::expect_used, reason = "claims are texts, numbers and JSON values")]
     serde_json::to_writer(&mut bytes, claims).expect("claims serialise");
     bytes
+}
+
+/// Adds those of a session's attributes that are named, behind the profile's own claims. None
+/// has the name of one of those: the configuration is held to that.
+pub(super) fn extend(claims: &mut Vec<u8>, names: &[String], attributes: &Attributes) {
+    for name in names {
+        let Some(value) = attributes.get(name) else { continue };
+        let closed = claims.pop();
+        debug_assert_eq!(closed, Some(b'}'), "claims are an object");
+        claims.push(b',');
+        append(claims, name);
+        claims.push(b':');
+        append(claims, value);
+        claims.push(b'}');
+    }
+}
+
+fn append(claims: &mut Vec<u8>, value: &impl Serialize) {
+    #[expect(clippy::expect_used, reason = "names are texts and values are JSON already")]
+    serde_json::to_writer(claims, value).expect("a JSON value serialises");
 }
 
 /// Reads claims. Unknown members are allowed, so that a newer version's tokens verify while

@@ -13,11 +13,16 @@ async fn run(args: &[&str]) -> Ended {
 
 #[tokio::test]
 async fn every_command_explains_itself() {
-    let commands: [(&[&str], &str); 8] = [
+    let commands: [(&[&str], &str); 13] = [
         (&["--help"], "cambio demo"),
         (&["serve", "--help"], "SIGHUP"),
         (&["check", "--help"], "Exit code 2"),
+        (&["explain", "--help"], "Exit code 0"),
         (&["healthcheck", "--help"], "/readyz"),
+        (&["sessions", "--help"], "stats"),
+        (&["sessions", "revoke", "--help"], "on every node"),
+        (&["devices", "--help"], "enable"),
+        (&["store", "migrate", "--help"], "by hand"),
         (&["keys", "--help"], "generate"),
         (&["keys", "generate", "--help"], "tokens.keys"),
         (&["hash-password", "--help"], "standard input"),

@@ -5,14 +5,16 @@
 mod cli;
 mod config;
 mod demo;
+mod explain;
 mod kill;
 mod lifecycle;
 mod limits;
 mod logs;
-mod process;
+pub(crate) mod process;
 mod raw;
 mod reload;
-mod server;
+pub(crate) mod server;
+mod sessions;
 mod tls;
 mod wire;
 

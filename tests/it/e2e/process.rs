@@ -11,10 +11,10 @@ use tempfile::TempDir;
 use super::eventually;
 
 /// Environment variables for one process.
-pub(super) type Env<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type Env<'a> = &'a [(&'a str, &'a str)];
 
 /// The process.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     stdout: Captured,
     stderr: Captured,
@@ -24,10 +24,10 @@ pub(super) struct Process {
 
 /// What a process had to say when it had ended.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) code: Option<i32>,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// One of its outputs so far, read by a thread.
@@ -38,7 +38,7 @@ struct Captured {
 
 impl Process {
     /// Starts it; `stdin` is all that it can read.
-    pub(super) fn start(args: &[&str], env: Env<'_>, stdin: &str) -> Self {
+    pub(crate) fn start(args: &[&str], env: Env<'_>, stdin: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cambio"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CAMBIO__") {
@@ -58,41 +58,41 @@ impl Process {
     }
 
     /// Runs it to its end.
-    pub(super) async fn run(args: &[&str], env: Env<'_>, stdin: &str) -> Ended {
+    pub(crate) async fn run(args: &[&str], env: Env<'_>, stdin: &str) -> Ended {
         Self::start(args, env, stdin).ended().await
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         self.stdout.text()
     }
 
-    pub(super) fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         self.stderr.text()
     }
 
     /// Its exit status, once it has one.
-    pub(super) fn status(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
     /// Sends `TERM`, `INT` or `HUP`.
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let line = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
     }
 
     /// SIGKILL.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Waits for its end.
-    pub(super) async fn ended(mut self) -> Ended {
+    pub(crate) async fn ended(mut self) -> Ended {
         let status = eventually("the process ends", async || self.status()).await;
         self.stdout.join();
         self.stderr.join();

@@ -10,39 +10,39 @@ use super::process::{Ended, Env, Process};
 use super::{client, eventually};
 
 /// The server.
-pub(super) struct Server {
-    pub(super) process: Process,
+pub(crate) struct Server {
+    pub(crate) process: Process,
     /// Where clients connect.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Where `/livez` and `/readyz` are.
-    pub(super) admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     /// The line of `demo --json`; null for `serve`.
-    pub(super) demo: Value,
-    pub(super) client: reqwest::Client,
+    pub(crate) demo: Value,
+    pub(crate) client: reqwest::Client,
 }
 
 /// What came of a call.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Answer {
     /// A member of the body.
-    pub(super) fn text(&self, member: &str) -> String {
+    pub(crate) fn text(&self, member: &str) -> String {
         self.body[member].as_str().unwrap_or_else(|| panic!("no {member} in {self:?}")).to_owned()
     }
 }
 
 impl Server {
     /// `cambio demo` on memory: for tests of everything but the store.
-    pub(super) async fn demo(env: Env<'_>) -> Self {
+    pub(crate) async fn demo(env: Env<'_>) -> Self {
         Self::demo_with(&["--store", "memory"], env).await
     }
 
     /// `cambio demo` on SQLite in this folder.
-    pub(super) async fn demo_in(dir: &Path, env: Env<'_>) -> Self {
+    pub(crate) async fn demo_in(dir: &Path, env: Env<'_>) -> Self {
         Self::demo_with(&["--data-dir", dir.to_str().unwrap()], env).await
     }
 
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// `cambio serve`; the configuration must listen on port 0.
-    pub(super) async fn serve(config: &Path, env: Env<'_>) -> Self {
+    pub(crate) async fn serve(config: &Path, env: Env<'_>) -> Self {
         Self::started(&["serve", "--config", config.to_str().unwrap()], env).await
     }
 
@@ -77,38 +77,38 @@ impl Server {
         Self { process, address, admin, demo: Value::Null, client: client() }
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// The status of an admin path; `None` when nobody answers.
-    pub(super) async fn admin(&self, path: &str) -> Option<u16> {
+    pub(crate) async fn admin(&self, path: &str) -> Option<u16> {
         let url = format!("http://{}{path}", self.admin);
         // A connection a call: one that is kept open says nothing of new ones.
         client().get(url).send().await.ok().map(|r| r.status().as_u16())
     }
 
     /// The `Cookie` header of the demo's user.
-    pub(super) fn cookie(&self) -> String {
+    pub(crate) fn cookie(&self) -> String {
         let site = &self.demo["answerhub"];
         let text = |key: &str| site[key].as_str().unwrap();
         format!("{}={}", text("cookieName"), text("cookieValue"))
     }
 
     /// A site token for the demo's user.
-    pub(super) async fn site_token(&self) -> Answer {
+    pub(crate) async fn site_token(&self) -> Answer {
         let url = self.url("/services/v2/auth/cookiesso/token.json");
         send(self.client.post(url).header("cookie", self.cookie())).await.unwrap()
     }
 
     /// Who a site token speaks for.
-    pub(super) async fn user(&self, token: &str) -> Answer {
+    pub(crate) async fn user(&self, token: &str) -> Answer {
         let url = self.url("/services/v2/user.json");
         send(self.client.get(url).bearer_auth(token)).await.unwrap()
     }
 
     /// What AGS calls need to know.
-    pub(super) fn ags(&self) -> Ags {
+    pub(crate) fn ags(&self) -> Ags {
         let ags = &self.demo["ags"];
         let text = |key: &str| ags[key].as_str().unwrap().to_owned();
         Ags {
@@ -121,7 +121,7 @@ impl Server {
     }
 
     /// Stops it by this signal and waits for its end.
-    pub(super) async fn stop(self, signal: &str) -> Ended {
+    pub(crate) async fn stop(self, signal: &str) -> Ended {
         self.process.signal(signal);
         self.process.ended().await
     }
@@ -129,7 +129,7 @@ impl Server {
 
 /// The AGS calls; `None` when the answer was lost.
 #[derive(Clone)]
-pub(super) struct Ags {
+pub(crate) struct Ags {
     client: reqwest::Client,
     url: String,
     tenant: String,
@@ -138,7 +138,13 @@ pub(super) struct Ags {
 }
 
 impl Ags {
-    pub(super) async fn ticket(&self) -> Option<String> {
+    /// Calls to `url`, with the service and the operator's token of tenant `nagra`.
+    pub(crate) fn at(url: &str, service: &str, operator_token: String) -> Self {
+        let (tenant, service) = ("nagra".to_owned(), service.to_owned());
+        Self { client: client(), url: format!("{url}/ags"), tenant, service, operator_token }
+    }
+
+    pub(crate) async fn ticket(&self) -> Option<String> {
         let parameters = json!([{"name": "OperatorAuthToken", "value": self.operator_token}]);
         let answer = self.post("getSessionToken", None, &json!({"parameters": parameters})).await?;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -146,7 +152,7 @@ impl Ags {
     }
 
     /// Signs on, with a new device or this one.
-    pub(super) async fn sign_on(&self, ticket: &str, device: Option<&str>) -> Option<Answer> {
+    pub(crate) async fn sign_on(&self, ticket: &str, device: Option<&str>) -> Option<Answer> {
         let mut body = json!({"parameters": [{"name": "sessionToken", "value": ticket}]});
         match device {
             Some(id) => body["clientId"] = json!(id),
@@ -155,11 +161,11 @@ impl Ags {
         self.post("signOnWithSessionToken", None, &body).await
     }
 
-    pub(super) async fn refresh(&self, token: &str) -> Option<Answer> {
+    pub(crate) async fn refresh(&self, token: &str) -> Option<Answer> {
         self.post("refresh", Some(token), &json!({"parameters": []})).await
     }
 
-    pub(super) async fn sign_out(&self, token: &str) -> Option<Answer> {
+    pub(crate) async fn sign_out(&self, token: &str) -> Option<Answer> {
         self.post("signOut", Some(token), &json!({"parameters": []})).await
     }
 
@@ -177,7 +183,7 @@ impl Ags {
 }
 
 /// Sends it; `None` when the connection broke.
-pub(super) async fn send(request: reqwest::RequestBuilder) -> Option<Answer> {
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> Option<Answer> {
     let response = request.send().await.ok()?;
     let status = response.status().as_u16();
     let bytes = response.bytes().await.ok()?;
@@ -185,7 +191,7 @@ pub(super) async fn send(request: reqwest::RequestBuilder) -> Option<Answer> {
 }
 
 /// The log's whole lines, each of which must be a JSON object.
-pub(super) fn log_lines(stderr: &str) -> Vec<Value> {
+pub(crate) fn log_lines(stderr: &str) -> Vec<Value> {
     let whole = stderr.rfind('\n').map_or("", |end| &stderr[..end]);
     let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("log: {line}"));
     whole.lines().map(parse).collect()

@@ -135,14 +135,16 @@ impl Glewlwyd {
         Fixture::example("glewlwyd", &format!("validators.sso.url = {url:?}")).await
     }
 
-    /// The gateway on the example that verifies tokens.
-    async fn by_keys(&self) -> Fixture {
-        let overlay = format!(
-            "validators.sso.jwks_url = {:?}\nvalidators.sso.issuer = \"http://127.0.0.1:{}\"",
-            self.url("oidc/jwks"),
-            self.port
-        );
-        Fixture::example("glewlwyd-jwt", &overlay).await
+    /// The gateways on the examples that verify tokens, with discovery and without.
+    async fn by_keys(&self) -> [Fixture; 2] {
+        let issuer = format!("validators.sso.issuer = \"http://127.0.0.1:{}\"", self.port);
+        let discovery = self.url("oidc/.well-known/openid-configuration");
+        let discovery = format!("{issuer}\nvalidators.sso.discovery_url = {discovery:?}");
+        let keys = format!("{issuer}\nvalidators.sso.jwks_url = {:?}", self.url("oidc/jwks"));
+        [
+            Fixture::example("glewlwyd-oidc", &discovery).await,
+            Fixture::example("glewlwyd-jwt", &keys).await,
+        ]
     }
 }
 
@@ -197,28 +199,31 @@ async fn a_session_is_exchanged_until_it_is_logged_out() {
 #[tokio::test]
 async fn an_access_token_is_exchanged_until_it_expires() {
     let glewlwyd = shared().await;
-    let gateway = glewlwyd.by_keys().await;
-    let theirs = glewlwyd.token().await;
-    let said = claims_of(&theirs);
-    let token = claims(&by_token(&gateway, &theirs).await);
-    assert_eq!(token["sub"], said["sub"]);
-    assert_eq!(token["exp"], said["exp"], "nothing outlives it");
-    assert_eq!(token["roles"], json!(["api"]));
+    for gateway in glewlwyd.by_keys().await {
+        let theirs = glewlwyd.token().await;
+        let said = claims_of(&theirs);
+        let token = claims(&by_token(&gateway, &theirs).await);
+        assert_eq!(token["sub"], said["sub"]);
+        assert_eq!(token["exp"], said["exp"], "nothing outlives it");
+        assert_eq!(token["roles"], json!(["api"]));
 
-    let (signed, signature) = theirs.rsplit_once('.').unwrap();
-    let other = if signature.starts_with('A') { "B" } else { "A" };
-    by_token(&gateway, &format!("{signed}.{other}{}", &signature[1..])).await.problem(401);
-    // Leeway included.
-    gateway.advance(3600 + 30);
-    by_token(&gateway, &theirs).await.problem(401);
+        let (signed, signature) = theirs.rsplit_once('.').unwrap();
+        let other = if signature.starts_with('A') { "B" } else { "A" };
+        by_token(&gateway, &format!("{signed}.{other}{}", &signature[1..])).await.problem(401);
+        // Leeway included.
+        let end = said["exp"].as_i64().unwrap() + 30;
+        gateway.advance(u64::try_from(end - gateway.now()).unwrap());
+        by_token(&gateway, &theirs).await.problem(401);
+    }
 }
 
 #[tokio::test]
 async fn a_token_of_another_server_is_refused() {
     let (ours, other) = (shared().await, Glewlwyd::start().await);
-    let gateway = ours.by_keys().await;
-    assert_eq!(by_token(&gateway, &ours.token().await).await.status, 200);
-    by_token(&gateway, &other.token().await).await.problem(401);
+    for gateway in ours.by_keys().await {
+        assert_eq!(by_token(&gateway, &ours.token().await).await.status, 200);
+        by_token(&gateway, &other.token().await).await.problem(401);
+    }
 }
 
 #[tokio::test]
@@ -228,19 +233,25 @@ async fn an_outage_is_503_and_never_a_log_out() {
     let token = glewlwyd.token().await;
     let known = (glewlwyd.by_profile().await, glewlwyd.by_keys().await);
     assert_eq!(by_cookie(&known.0, &session).await.status, 200);
-    assert_eq!(by_token(&known.1, &token).await.status, 200);
+    for gateway in &known.1 {
+        assert_eq!(by_token(gateway, &token).await.status, 200);
+    }
 
     glewlwyd.server.stop().await;
     by_cookie(&glewlwyd.by_profile().await, &session).await.problem(503);
-    by_token(&glewlwyd.by_keys().await, &token).await.problem(503);
+    for gateway in glewlwyd.by_keys().await {
+        by_token(&gateway, &token).await.problem(503);
+    }
     // Who was known stays known, for `stale_if_error` after the ttl.
     known.0.advance(60);
     assert_eq!(by_cookie(&known.0, &session).await.status, 200);
     known.0.advance(600);
     by_cookie(&known.0, &session).await.problem(503);
     // Keys that were fetched are kept, whatever becomes of the server.
-    known.1.advance(1800);
-    assert_eq!(by_token(&known.1, &token).await.status, 200);
+    for gateway in &known.1 {
+        gateway.advance(1800);
+        assert_eq!(by_token(gateway, &token).await.status, 200);
+    }
 
     let command = command(glewlwyd.server.folder());
     glewlwyd.server.start_again(command);

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::browser::{client, cookie_of, exchange, location_of, send};
 use super::server::{Folder, Server};
 use super::{eventually, free_port};
-use crate::support::{Answer, Fixture, claims_of};
+use crate::support::{Answer, Call, Fixture, claims_of};
 
 /// The user that Debian's packages run it as.
 const USER: &str = "www-data";
@@ -266,6 +266,29 @@ async fn a_service_ticket_is_exchanged_once() {
     llng.log_out(&session).await;
     by_ticket(&gateway, &unused).await.problem(401);
     assert_eq!(llng.ticket(&session, SERVICE).await, None, "nor is there a new one");
+}
+
+#[tokio::test]
+async fn a_service_ticket_signs_a_device_on() {
+    let llng = shared().await;
+    let url = llng.url("/cas/p3/serviceValidate");
+    let overlay = format!(
+        r#"
+        validators.sso.url = {url:?}
+        tenants.nagra.ags.tokens.profile = "ags"
+        accounts.trusting = {{ kind = "asserted", subject_is_account = true }}
+        [[tenants.nagra.services]]
+        name = "CAS"
+        validator = "sso"
+        accounts = "trusting"
+        "#
+    );
+    let gateway = Fixture::example("cas", &overlay).await;
+    let session = llng.log_in().await;
+    let ticket = llng.ticket(&session, SERVICE).await.unwrap();
+    let sign_on = || Call::sign_on(&ticket).with("x-auth-service-id", "CAS");
+    assert_eq!(gateway.send(sign_on()).await.expect(201)["accountId"], "dwho");
+    gateway.send(sign_on()).await.problem(401);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! through, breaks them, or takes its time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +28,7 @@ pub(crate) enum Network {
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     target: Arc<AtomicU16>,
+    cut: Arc<AtomicBool>,
     network: Arc<watch::Sender<Network>>,
     listening: JoinHandle<()>,
 }
@@ -38,21 +39,33 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
         let target = Arc::new(AtomicU16::new(port));
-        let aim = Arc::clone(&target);
+        let cut = Arc::new(AtomicBool::new(false));
+        let (aim, cuts) = (Arc::clone(&target), Arc::clone(&cut));
         let network = Arc::new(watch::Sender::new(Network::Good));
         let state = Arc::clone(&network);
         let listening = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(client, aim.load(Ordering::Relaxed), state.subscribe()));
+                let (port, cut) = (aim.load(Ordering::Relaxed), Arc::clone(&cuts));
+                tokio::spawn(serve(client, port, state.subscribe(), cut));
             }
         });
-        Self { port: own, target, network, listening }
+        Self { port: own, target, cut, network, listening }
     }
 
     /// Sends new connections to this port.
     pub(crate) fn aim(&self, port: u16) {
         self.target.store(port, Ordering::Relaxed);
+    }
+
+    /// Breaks the connection on which the server answers next, instead of passing the answer on.
+    pub(crate) fn cut_next_answer(&self) {
+        self.cut.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an answer is still to be cut.
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
     }
 
     /// From now on, for connections that are there, too.
@@ -68,7 +81,12 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(client: TcpStream, port: u16, network: watch::Receiver<Network>) {
+async fn serve(
+    client: TcpStream,
+    port: u16,
+    network: watch::Receiver<Network>,
+    cut: Arc<AtomicBool>,
+) {
     client.set_nodelay(true).unwrap();
     let through = async {
         passable(network.clone()).await;
@@ -76,10 +94,12 @@ async fn serve(client: TcpStream, port: u16, network: watch::Receiver<Network>) 
         server.set_nodelay(true).unwrap();
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        tokio::join!(
-            copy(from_client, to_server, network.clone()),
-            copy(from_server, to_client, network.clone()),
-        );
+        let never = AtomicBool::new(false);
+        // Whichever ends takes the other with it.
+        tokio::select! {
+            () = copy(from_client, to_server, network.clone(), &never) => {}
+            () = copy(from_server, to_client, network.clone(), &cut) => {}
+        }
     };
     let broken = async {
         let _ = network.clone().wait_for(|now| *now == Network::Broken).await;
@@ -91,9 +111,17 @@ async fn serve(client: TcpStream, port: u16, network: watch::Receiver<Network>) 
     }
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, network: watch::Receiver<Network>) {
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    network: watch::Receiver<Network>,
+    cut: &AtomicBool,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        if cut.swap(false, Ordering::Relaxed) {
+            return;
+        }
         let now = *network.borrow();
         if let Network::Slow(delay) = now {
             tokio::time::sleep(delay).await;

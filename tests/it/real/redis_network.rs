@@ -83,12 +83,9 @@ async fn broken_connections_are_503_and_heal() {
 #[tokio::test]
 async fn connections_that_were_cut_while_idle_are_nobodys_503() {
     let redis = Redis::start().await;
-    let proxy = Proxy::to(redis.port).await;
-    let nodes = hasty(proxy.port).await;
+    let nodes = hasty(redis.port).await;
     let mut pair = nodes[0].signed_on("1663").await;
     for turn in 0..6 {
-        proxy.becomes(Network::Broken);
-        proxy.becomes(Network::Good);
         redis.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await.unwrap();
         pair = nodes[turn % 2].refreshed(&pair).await.expect(200);
     }

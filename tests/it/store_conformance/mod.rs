@@ -44,6 +44,7 @@ macro_rules! on_backend {
 
 mod begin;
 mod calls;
+mod clients;
 mod device;
 mod key;
 mod limit;
@@ -52,6 +53,7 @@ mod model;
 mod page;
 mod redis;
 mod refresh;
+mod same;
 mod session;
 mod sqlite;
 mod sweep;

@@ -1,5 +1,7 @@
-//! Stores in a real Redis: one server, and a cluster. What only this backend promises stands in
-//! the tests of `real`.
+//! Stores in a real Redis: one server, and a cluster. `real` shows what only this backend
+//! promises, and what each of its settings does.
+
+mod real;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

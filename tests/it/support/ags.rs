@@ -56,6 +56,16 @@ impl Call {
         Self::ags("refresh").header("authorization", token).json(&parameters(&[]))
     }
 
+    pub(crate) fn devices(token: &str) -> Self {
+        Self::get("/ags/devices").header("nv-tenant-id", OPERATOR_TENANT).bearer(token)
+    }
+
+    pub(crate) fn delete_device(token: &str, device: &str) -> Self {
+        Self::new(http::Method::DELETE, &format!("/ags/devices/{device}"))
+            .header("nv-tenant-id", OPERATOR_TENANT)
+            .bearer(token)
+    }
+
     pub(crate) fn sign_out(token: &str) -> Self {
         Self::ags("signOut").header("authorization", token).json(&parameters(&[]))
     }

@@ -7,6 +7,7 @@ mod answer;
 mod call;
 mod configuration;
 mod credentials;
+mod failing;
 pub(crate) mod mmdb;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use cambio::domain::{
     AccountId, Clock, DeviceId, ManualClock, SystemClock, SystemRandom, TenantId, Timestamp,
 };
 use cambio::http::GatewayService;
-use cambio::session::{DeviceChange, DeviceState};
+use cambio::session::{DeviceChange, DeviceState, Store};
 use cambio::support::Watcher;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -31,6 +32,7 @@ pub(crate) use configuration::{
     AGS_SECRET, BASE, HASTY, OPERATOR_SECRET, PORTAL_SECRET, SITE_SECRET,
 };
 pub(crate) use credentials::{claims_of, cookie, header_of, operator_token, payload, signed_jwt};
+pub(crate) use failing::{Failing, Mood};
 
 /// When every test begins, in seconds since the epoch.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -70,6 +72,15 @@ impl Fixture {
         Self::of(dir, settings).await
     }
 
+    /// The base configuration with `overlay`, on a store that fails when it is told to.
+    pub(crate) async fn that_can_fail(overlay: &str) -> (Self, Arc<Failing>) {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = settings(&dir, overlay).unwrap();
+        let store = Arc::new(Failing::around(settings.store.open().await.unwrap()));
+        let start = Timestamp::from_secs(NOW);
+        (Self::on(dir, settings, Arc::clone(&store) as _, start).await, store)
+    }
+
     /// A documented example, `config/examples/<name>.toml`, with `overlay` merged over it. Its time
     /// begins now, because it is for systems that have a clock of their own.
     pub(crate) async fn example(name: &str, overlay: &str) -> Self {
@@ -88,6 +99,10 @@ impl Fixture {
 
     async fn at(dir: TempDir, settings: Settings, now: Timestamp) -> Self {
         let store = settings.store.open().await.unwrap();
+        Self::on(dir, settings, store, now).await
+    }
+
+    async fn on(dir: TempDir, settings: Settings, store: Arc<dyn Store>, now: Timestamp) -> Self {
         let clock = Arc::new(ManualClock::new(now));
         let world = World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,

@@ -8,12 +8,12 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::super::super::settings::BuildCx;
 use super::super::header::{percent_encoded, sensitive};
 use super::super::live::Live;
 use super::{Auth, Proof};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 use crate::domain::{KeyId, SecretString};
+use crate::support::Watcher;
 use crate::token::{Algorithm, AssertionKey};
 
 /// The longest that an assertion may be good: it is used at once.
@@ -82,7 +82,7 @@ impl AuthSettings {
         has_form: bool,
         has_certificate: bool,
         path: &str,
-        cx: &BuildCx<'_>,
+        watcher: &Watcher,
         problems: &mut Problems,
     ) -> Option<Auth> {
         let named = [
@@ -108,7 +108,7 @@ impl AuthSettings {
         if method == "tls_client_auth" && !has_certificate {
             problems.push(&path, "needs a client_certificate");
         }
-        match self.open(cx) {
+        match self.open(watcher) {
             Ok(auth) => auth,
             Err((key, rule)) => {
                 problems.push(if key.is_empty() { path } else { join(&path, key) }, rule);
@@ -117,10 +117,11 @@ impl AuthSettings {
         }
     }
 
-    fn open(&self, cx: &BuildCx<'_>) -> Result<Option<Auth>, (&'static str, String)> {
+    fn open(&self, watcher: &Watcher) -> Result<Option<Auth>, (&'static str, String)> {
         let at = |key: &'static str| move |rule: String| (key, rule);
         if let Some(token) = &self.bearer {
-            let header = Live::open(token, cx, |token| bearer(token.expose())).map_err(at(""))?;
+            let header =
+                Live::open(token, watcher, |token| bearer(token.expose())).map_err(at(""))?;
             return Ok(Some(Auth::Header(header)));
         }
         if let Some(Basic { username, password }) = &self.basic {
@@ -128,22 +129,23 @@ impl AuthSettings {
                 return Err(("username", "must not hold a colon or control character".to_owned()));
             }
             let name = username.clone();
-            let header = Live::open(password, cx, move |password| basic(&name, password.expose()));
+            let header =
+                Live::open(password, watcher, move |password| basic(&name, password.expose()));
             return Ok(Some(Auth::Header(header.map_err(at("password"))?)));
         }
         if let Some(ClientSecret { client_id, client_secret }) = &self.client_secret_basic {
             let id = percent_encoded(client_id);
             let read = move |secret: &SecretString| basic(&id, &percent_encoded(secret.expose()));
-            let header = Live::open(client_secret, cx, read).map_err(at("client_secret"))?;
+            let header = Live::open(client_secret, watcher, read).map_err(at("client_secret"))?;
             return Ok(Some(Auth::Header(header)));
         }
         if let Some(ClientSecret { client_id, client_secret }) = &self.client_secret_post {
-            let secret = Live::open(client_secret, cx, |secret| Ok(secret.clone()));
+            let secret = Live::open(client_secret, watcher, |secret| Ok(secret.clone()));
             let proof = Proof::Secret(secret.map_err(at("client_secret"))?);
             return Ok(Some(Auth::Form { client_id: client_id.clone(), proof }));
         }
         if let Some(settings) = &self.private_key_jwt {
-            return settings.open(cx).map(Some);
+            return settings.open(watcher).map(Some);
         }
         Ok(self.tls_client_auth.as_ref().map(|TlsClientAuth { client_id }| Auth::Form {
             client_id: client_id.clone(),
@@ -153,7 +155,7 @@ impl AuthSettings {
 }
 
 impl PrivateKeyJwt {
-    fn open(&self, cx: &BuildCx<'_>) -> Result<Auth, (&'static str, String)> {
+    fn open(&self, watcher: &Watcher) -> Result<Auth, (&'static str, String)> {
         let ttl = self.ttl.map_or(Duration::from_secs(60), |ttl| ttl.0);
         if ttl < Duration::from_secs(1) || ttl > MAX_TTL || ttl.subsec_nanos() != 0 {
             return Err(("ttl", "must be whole seconds, from 1s to 5min".to_owned()));
@@ -165,7 +167,7 @@ impl PrivateKeyJwt {
         let read = move |pem: &SecretString| {
             AssertionKey::from_pem(pem, alg, kid.clone()).map_err(|e| e.to_string())
         };
-        let key = Live::open(&self.key, cx, read).map_err(|rule| ("key", rule))?;
+        let key = Live::open(&self.key, watcher, read).map_err(|rule| ("key", rule))?;
         let proof = Proof::Assertion { key, audience: self.audience.clone(), ttl };
         Ok(Auth::Form { client_id: self.client_id.clone(), proof })
     }

@@ -4,17 +4,29 @@
 
 /// A query that was checked.
 #[derive(Debug)]
-pub(super) struct Statement(String);
+pub struct Statement(String);
 
 impl Statement {
     /// The text to send.
-    pub(super) fn sql(&self) -> &str {
+    #[must_use]
+    pub fn sql(&self) -> &str {
         &self.0
     }
 
+    /// The same rows, each as one JSON text with the columns' names.
+    #[must_use]
+    pub fn as_json(&self) -> Self {
+        let sql = self.0.trim_end();
+        let sql = sql.strip_suffix(';').unwrap_or(sql);
+        // The line's end keeps a comment at the end of the query from taking the rest.
+        Self(format!("SELECT row_to_json(found)::text FROM ({sql}\n) AS found"))
+    }
+
+    /// Checks a query.
+    ///
     /// # Errors
     /// A text for the configuration's problems.
-    pub(super) fn parse(sql: &str) -> Result<Self, &'static str> {
+    pub fn parse(sql: &str) -> Result<Self, &'static str> {
         if sql.contains('\0') {
             return Err("must not hold a zero byte");
         }
@@ -30,7 +42,7 @@ impl Statement {
         }
         let parameters: Vec<&str> = parameters(code).collect();
         if parameters.is_empty() {
-            return Err("must use the session's id as $1");
+            return Err("must use $1: what is looked for");
         }
         if parameters.iter().any(|number| *number != "1") {
             return Err("must have no parameter but $1");
@@ -158,9 +170,9 @@ mod tests {
             ("", "must begin with select or with"),
             ("delete from s where id = $1", "must begin with select or with"),
             ("selected $1", "must begin with select or with"),
-            ("select 1", "must use the session's id as $1"),
-            ("select '$1'", "must use the session's id as $1"),
-            ("select a$1 from s", "must use the session's id as $1"),
+            ("select 1", "must use $1: what is looked for"),
+            ("select '$1'", "must use $1: what is looked for"),
+            ("select a$1 from s", "must use $1: what is looked for"),
             ("select $1, $2", "must have no parameter but $1"),
             ("select $10", "must have no parameter but $1"),
             ("select $1; drop table s", "must be one statement"),
@@ -171,6 +183,15 @@ mod tests {
         ] {
             assert_eq!(Statement::parse(sql).map(|_| ()), Err(rule), "{sql}");
         }
+    }
+
+    #[test]
+    fn rows_can_be_asked_for_as_json() {
+        let query = Statement::parse("select id from a where id = $1; ").unwrap().as_json();
+        let wrapped =
+            "SELECT row_to_json(found)::text FROM (select id from a where id = $1\n) AS found";
+        assert_eq!(query.sql(), wrapped);
+        assert!(Statement::parse(query.sql()).is_ok());
     }
 
     proptest! {

@@ -1,0 +1,101 @@
+//! `cambio devices`: what an operator does about an account's devices, on the configured store
+//! and beside running servers. Enabling is here and nowhere else.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::ConfigArgs;
+use super::sessions::{account, tenant};
+use super::store::with_store;
+use crate::domain::{AccountId, DeviceId, TenantId};
+use crate::session::{Device, DeviceChange, DeviceState};
+
+/// Look at an account's devices and change them
+#[derive(Debug, Subcommand)]
+pub(super) enum Devices {
+    /// Print the account's devices, deleted ones included: one JSON object a line
+    List {
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Let a disabled device be used again
+    Enable {
+        #[command(flatten)]
+        of: Of,
+        #[arg(value_parser = device)]
+        device: DeviceId,
+    },
+    /// Refuse a device until it is enabled; its sessions stay
+    Disable {
+        #[command(flatten)]
+        of: Of,
+        #[arg(value_parser = device)]
+        device: DeviceId,
+    },
+    /// Refuse a device for good and end its sessions; it no longer counts
+    Delete {
+        #[command(flatten)]
+        of: Of,
+        #[arg(value_parser = device)]
+        device: DeviceId,
+    },
+}
+
+/// Whose devices.
+#[derive(Debug, Args)]
+pub(super) struct Of {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The account's tenant.
+    #[arg(long, value_parser = tenant)]
+    tenant: TenantId,
+    /// The account.
+    #[arg(long, value_parser = account)]
+    account: AccountId,
+}
+
+impl Devices {
+    pub(super) fn run(self) -> ExitCode {
+        match self {
+            Self::List { of } => with_store(&of.config, async |store| {
+                let devices = store.devices(&of.tenant, &of.account).await;
+                for device in devices.map_err(|e| e.to_string())? {
+                    println!("{}", as_json(&device));
+                }
+                Ok(())
+            }),
+            Self::Enable { of, device } => set(&of, &device, DeviceState::Active),
+            Self::Disable { of, device } => set(&of, &device, DeviceState::Disabled),
+            Self::Delete { of, device } => set(&of, &device, DeviceState::Deleted),
+        }
+    }
+}
+
+fn set(of: &Of, device: &DeviceId, state: DeviceState) -> ExitCode {
+    with_store(&of.config, async |store| {
+        let change = DeviceChange::State(state);
+        let changed = store.change_device(&of.tenant, &of.account, device, change).await;
+        if changed.map_err(|e| e.to_string())? {
+            Ok(())
+        } else {
+            Err("the account has no such device, or it is deleted".to_owned())
+        }
+    })
+}
+
+fn as_json(device: &Device) -> String {
+    json!({
+        "device": device.id,
+        "name": device.name,
+        "class": device.class,
+        "state": device.state,
+        "registeredAt": device.registered_at,
+    })
+    .to_string()
+}
+
+fn device(text: &str) -> Result<DeviceId, String> {
+    DeviceId::parse(text).map_err(|e| e.to_string())
+}

@@ -1,0 +1,69 @@
+//! Cambio as operators run it: several processes behind a real nginx, on one store. A story is
+//! an async function over a [`Fleet`]; `on_every_shared_store!` makes a test of it for each
+//! store that nodes can share.
+
+mod load;
+mod node;
+mod stores;
+mod stories;
+
+use super::free_port;
+use super::server::{Folder, Server};
+use crate::e2e::server::Ags;
+use node::Node;
+
+/// The nodes and what is in front of them.
+pub(super) struct Fleet {
+    nodes: Vec<Node>,
+    _nginx: Server,
+    port: u16,
+}
+
+impl Fleet {
+    /// Starts `count` nodes at once on the store that this `[store]` table describes, and nginx.
+    pub(super) async fn start(count: usize, store: &str) -> Self {
+        let started = (0..count).map(|_| Node::start(store));
+        let nodes = futures_util::future::join_all(started).await;
+        let port = free_port();
+        let folder = Folder::new("nobody");
+        folder.write("nginx.conf", nginx(port, &nodes));
+        let mut command = folder.command("nginx", "nginx");
+        command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
+        let mut nginx = Server::start("nginx", folder, command);
+        nginx.listens(port).await;
+        Self { nodes, _nginx: nginx, port }
+    }
+
+    /// A client of nginx, for this account.
+    pub(super) fn client(&self, account: &str) -> Ags {
+        node::client(self.port, account)
+    }
+}
+
+/// One process, so that it ends with its pid. It asks the next node when one is gone, or says that
+/// it cannot serve: Cambio's calls are safe to be made again.
+fn nginx(port: u16, nodes: &[Node]) -> String {
+    let servers: String =
+        nodes.iter().map(|node| format!("server 127.0.0.1:{} max_fails=0; ", node.port)).collect();
+    format!(
+        "daemon off; master_process off; pid nginx.pid; error_log stderr crit;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    upstream cambio {{ {servers} keepalive 32; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://cambio;
+            proxy_http_version 1.1;
+            proxy_set_header Connection \"\";
+            proxy_connect_timeout 2s;
+            proxy_next_upstream error timeout http_503 non_idempotent;
+        }}
+    }}
+}}
+"
+    )
+}

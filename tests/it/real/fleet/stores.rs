@@ -1,0 +1,58 @@
+//! The stores that nodes can share, each a real server of this test run, and the macro that
+//! makes a test for each.
+
+use crate::real::{redis, redis_cluster};
+
+/// A `[store]` table, with what must live as long as the test.
+pub(super) struct Shared {
+    pub(super) table: String,
+}
+
+impl Shared {
+    pub(super) async fn redis(name: &str) -> Self {
+        let nodes = vec![format!("127.0.0.1:{}", redis::shared().await.port)];
+        Self { table: redis_table("standalone", &nodes, name) }
+    }
+
+    pub(super) async fn redis_cluster(name: &str) -> Self {
+        let nodes = redis_cluster::shared().await.places();
+        Self { table: redis_table("cluster", &nodes, name) }
+    }
+}
+
+/// `name` keeps the tests' keys apart.
+fn redis_table(topology: &str, nodes: &[String], name: &str) -> String {
+    format!(
+        "kind = \"redis\"\ntopology = \"{topology}\"\nnodes = {nodes:?}\npassword = \"{}\"\n\
+         prefix = \"fleet-{name}:\"",
+        redis::PASSWORD
+    )
+}
+
+/// Makes a test of each story for each store.
+macro_rules! on_every_shared_store {
+    ($($story:ident),* $(,)?) => {
+        mod on_redis {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() {
+                    let name = stringify!($story);
+                    super::$story(&crate::real::fleet::stores::Shared::redis(name).await).await;
+                }
+            )*
+        }
+
+        mod on_redis_cluster {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() {
+                    let name = stringify!($story);
+                    let store = crate::real::fleet::stores::Shared::redis_cluster(name).await;
+                    super::$story(&store).await;
+                }
+            )*
+        }
+    };
+}
+
+pub(super) use on_every_shared_store;

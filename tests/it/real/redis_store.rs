@@ -1,1 +1,0 @@
-//! What the settings of the Redis store do, each shown on a real Redis.

@@ -1,0 +1,174 @@
+//! Logging in, rights, TLS, and what an operator is told.
+
+use std::io::Write;
+use std::path::Path;
+
+use parking_lot::Mutex;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::*;
+use crate::real::server::Folder;
+
+/// What a user of Redis must be allowed, as the documentation says.
+const RIGHTS: &str = "-@all +eval +evalsha +hget +hgetall +hmget +hset +hsetnx +hdel +hlen +hvals \
+    +hrandfield +get +set +del +unlink +ttl +expire +time +scan +info +wait +role +cluster|slots \
+    +select";
+
+#[tokio::test]
+async fn a_user_with_these_rights_can_do_everything() {
+    let redis = Redis::start().await;
+    let mut words = vec!["ACL", "SETUSER", "gateway", "on", ">of the gateway", "~cambio:*"];
+    words.extend(RIGHTS.split_whitespace());
+    redis.ask(&words).await.unwrap();
+    let more = json!({"user": "gateway", "password": "of the gateway"});
+    let store = open(settings(redis.port, more)).await.unwrap();
+    store.put_ticket(digest(1), ticket()).await.unwrap();
+    assert!(store.peek_ticket(digest(1), at(0)).await.unwrap().is_some());
+    let new = limited(claiming(sign_on(1, "a"), digest(1)), 3);
+    let session = store.begin(new, at(0)).await.unwrap().session;
+    for n in 10..50 {
+        store.begin(sign_on_again(n, "a"), at(0)).await.unwrap();
+    }
+    store.refresh(&token(&session, 1), next(0), at(0)).await.unwrap();
+    let (tenant, account) = (tenant("nagra"), account("1663"));
+    assert_eq!(store.sessions(&tenant, &account, at(0)).await.unwrap().len(), 41);
+    assert_eq!(store.page(None, 100, at(0)).await.unwrap().sessions.len(), 41);
+    assert_eq!(store.end(&tenant, &account, session.id, &session.device, at(0)).await, Ok(true));
+    let change = DeviceChange::State(DeviceState::Deleted);
+    assert_eq!(store.change_device(&tenant, &account, &session.device, change).await, Ok(true));
+    let gone = store.refresh(&token(&session, 1), next(0), at(0)).await;
+    assert_eq!(gone, Err(RefreshError::Gone));
+    assert_eq!(store.end_all(&tenant, &account, at(0)).await, Ok(0));
+    assert_eq!(store.devices(&tenant, &account).await.unwrap().len(), 1);
+    assert!(store.swap_keys("k", 0, b"ring").await.unwrap());
+    assert!(store.load_keys("k").await.unwrap().is_some());
+    assert_eq!(store.check().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_and_not_shown() {
+    let redis = Redis::start().await;
+    let mut without = settings(redis.port, json!({}));
+    without.as_object_mut().unwrap().remove("password");
+    for settings in [settings(redis.port, json!({"password": "wrong one"})), without] {
+        let error = open(settings).await.unwrap_err();
+        assert!(!error.0.contains("wrong one"), "{error}");
+        assert!(error.0.starts_with("redis: "), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_password_may_stand_in_a_file() {
+    let redis = Redis::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("password");
+    std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    let more = json!({"password": {"file": file}});
+    assert!(open(settings(redis.port, more)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_is_said_at_once() {
+    let error = open(settings(crate::real::free_port(), json!({}))).await.unwrap_err();
+    assert!(error.0.contains("cannot connect"), "{error}");
+}
+
+#[tokio::test]
+async fn tls_believes_the_configured_authority_only() {
+    let folder = Folder::new("nobody");
+    let own = Authority::new();
+    let [certificate, key] = own.certificate(&folder);
+    let port = crate::real::free_port();
+    let tls_port = port.to_string();
+    let _redis = Redis::start_with(&[
+        "--save",
+        "",
+        "--tls-port",
+        &tls_port,
+        "--tls-auth-clients",
+        "no",
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &certificate,
+    ])
+    .await;
+    let ca = folder.write("ca.pem", own.certificate.pem());
+    let other = folder.write("other.pem", Authority::new().certificate.pem());
+
+    let trusting = |ca: &Path| settings(port, json!({"tls": {"ca_file": ca}}));
+    let store = open(trusting(&ca)).await.unwrap();
+    assert!(store.begin(sign_on(1, "a"), at(0)).await.is_ok());
+    assert!(open(trusting(&other)).await.is_err());
+    let mut named = trusting(&ca);
+    named["nodes"] = json!([format!("localhost:{port}")]);
+    assert!(open(named).await.is_err(), "the certificate is for the address only");
+    assert!(open(settings(port, json!({}))).await.is_err(), "not in the clear");
+}
+
+/// Signs certificates.
+struct Authority {
+    certificate: rcgen::Certificate,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        Self { certificate, issuer: rcgen::Issuer::new(params, key) }
+    }
+
+    /// The files of a certificate for 127.0.0.1 and its key.
+    fn certificate(&self, folder: &Folder) -> [String; 2] {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let files = [("server.pem", certificate.pem()), ("server.key", key.serialize_pem())];
+        files.map(|(name, text)| folder.write(name, text).display().to_string())
+    }
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_evicts_is_warned_of_once_until_it_is_put_right() {
+    let redis = Redis::start_with(&["--save", "", "--maxmemory-policy", "allkeys-lru"]).await;
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let warnings = || String::from_utf8(log.0.lock().clone()).unwrap().matches("may evict").count();
+
+    let store = open(settings(redis.port, json!({}))).await.unwrap();
+    store.check().await.unwrap();
+    assert_eq!(warnings(), 1);
+    redis.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).await.unwrap();
+    store.check().await.unwrap();
+    redis.ask(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"]).await.unwrap();
+    store.check().await.unwrap();
+    assert_eq!(warnings(), 2);
+}

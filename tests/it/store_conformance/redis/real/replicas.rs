@@ -1,0 +1,84 @@
+//! `wait_replicas`: an answer waits until replicas have what it says, `wait_timeout` at most.
+
+use std::time::Instant;
+
+use super::*;
+
+/// A master, and a replica that follows it.
+async fn master_and_replica() -> (Redis, Redis) {
+    let plain = ["--save", "", "--repl-diskless-sync-delay", "0"];
+    let master = Redis::start_with(&plain).await;
+    let of = format!("127.0.0.1 {}", master.port);
+    let args: Vec<_> = plain.into_iter().chain(["--replicaof", &of]).collect();
+    let replica = Redis::start_with(&args).await;
+    crate::real::eventually("the replica follows", async || {
+        text_of(&master, &["INFO", "replication"]).await.contains("state=online").then_some(())
+    })
+    .await;
+    (master, replica)
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_is_with_the_replica() {
+    let (master, replica) = master_and_replica().await;
+    let store = open(settings(master.port, json!({"wait_replicas": 1}))).await.unwrap();
+    for n in 0..50 {
+        store.begin(sign_on(n, &format!("d{n}")), at(0)).await.unwrap();
+        let there = number_of(&replica, &["HLEN", "cambio:{nagra/1663}:s"]).await;
+        assert_eq!(u64::try_from(there).unwrap(), n + 1);
+    }
+}
+
+#[tokio::test]
+async fn without_its_replica_a_write_is_not_acknowledged_and_may_be_tried_again() {
+    let (master, replica) = master_and_replica().await;
+    let more = json!({"wait_replicas": 1, "wait_timeout": "100ms"});
+    let store = open(settings(master.port, more)).await.unwrap();
+    let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    replica.server.signal("STOP");
+    let begun = Instant::now();
+    let refused = store.refresh(&token(&session, 1), next(9), at(9)).await;
+    let took = begun.elapsed();
+    let Err(RefreshError::Store(error)) = refused else { panic!("{refused:?}") };
+    assert!(error.0.contains("0 of 1"), "{error}");
+    assert!((Duration::from_millis(100)..Duration::from_secs(1)).contains(&took), "{took:?}");
+    // A retry acknowledges the same, so it waits as well, on whichever connection it is.
+    for _ in 0..20 {
+        let refused = store.refresh(&token(&session, 1), next(9), at(9)).await;
+        assert!(matches!(refused, Err(RefreshError::Store(_))), "{refused:?}");
+    }
+    // What changes nothing needs nobody.
+    let account = account("1663");
+    let found = store.session(&session.tenant, &account, session.id, at(9)).await.unwrap();
+    assert_eq!(found.unwrap().generation, 2);
+    let wrong = PresentedRefresh { device: device_id("b"), ..token(&session, 1) };
+    assert_eq!(store.refresh(&wrong, next(9), at(9)).await, Err(RefreshError::Gone));
+    replica.server.signal("CONT");
+    crate::real::eventually("the replica is back", async || {
+        let refreshed = store.refresh(&token(&session, 1), next(9), at(9)).await;
+        matches!(refreshed, Ok(Refreshed::Replayed(_))).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_has_fewer_replicas_is_not_ready() {
+    let (master, replica) = master_and_replica().await;
+    let more = json!({"wait_replicas": 2});
+    let error = open(settings(master.port, more)).await.unwrap_err();
+    assert!(error.0.contains("has 1 replicas, wait_replicas is 2"), "{error}");
+    let store = open(settings(master.port, json!({"wait_replicas": 1}))).await.unwrap();
+    drop(replica);
+    crate::real::eventually("it is not ready", async || store.check().await.err()).await;
+    // Who does not wait does not mind.
+    assert!(open(settings(master.port, json!({}))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_replica_is_no_master() {
+    let (_master, replica) = master_and_replica().await;
+    let store = open(settings(replica.port, json!({}))).await.unwrap();
+    let refused = store.begin(sign_on(1, "a"), at(0)).await;
+    let Err(BeginError::Store(error)) = refused else { panic!("{refused:?}") };
+    assert!(error.0.contains("read-only replica"), "{error}");
+}
