@@ -45,35 +45,6 @@ real_oidc_provider() {
     npm_packages oidc-provider
 }
 
-# Web applications that keep their sessions in Redis or PostgreSQL.
-real_applications() {
-    need redis-server redis-server "keeps the sessions of real applications in tests"
-    need node nodejs "runs Express, a real application in tests"
-    need npm npm "installs Express"
-    npm_packages express
-    need python3 python3 "runs Django and Flask, real applications in tests"
-    python_packages django
-    python_packages flask
-    need php php-cli "runs PHP, a real application in tests"
-    need_php_redis
-}
-
-# An extension and not a command.
-need_php_redis() {
-    command -v php >/dev/null || return 0
-    php -m | grep -qx redis && return
-    local root
-    if command -v apt-get >/dev/null && root=$(as_root); then
-        say "${0##*/}: PHP's extension redis is missing, installing the package php-redis"
-        # shellcheck disable=SC2086 # two words on purpose: sudo -n
-        $root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends php-redis </dev/null >&2 || true
-        php -m | grep -qx redis && return
-    fi
-    MISSING+=("  PHP's extension redis (a real application in tests): on Debian and Ubuntu
-      sudo apt-get install --no-install-recommends php-redis")
-}
-
 # An identity provider on Flask.
 real_canaille() {
     need python3 python3 "runs Canaille, a real identity provider in tests"

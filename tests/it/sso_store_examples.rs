@@ -87,6 +87,18 @@ async fn the_example_for_laravel_reads_its_session() {
     assert_eq!(subject(&site, &text).await, ("7".to_owned(), vec![]));
 }
 
+#[tokio::test]
+async fn the_example_for_djangos_cache_reads_its_session() {
+    let (file, id) = vector("django", "/cache_redis/cookie");
+    let value = STANDARD.decode(in_text(&file, "/cache_redis/redis_value_b64")).unwrap();
+    let key = in_text(&file, "/cache_redis/redis_key");
+    let redis = FakeRedis::start_with(&[(&key, &value, 60_000)]).await;
+    let secret = (r#"{"file":"/run/secrets/django-secret-key"}"#, file["secret_key"].to_string());
+    let site = site_with("django-cache", &[&on_redis(&redis)[..], &[secret]].concat());
+    assert_eq!(subject(&site, &id).await, ("1".to_owned(), vec!["dev".into()]));
+    assert!(redis.commands().contains(&vec!["SELECT".to_owned(), "1".to_owned()]));
+}
+
 /// What stands in place of the example's database.
 fn on_postgres(postgres: &FakePostgres) -> [(&'static str, String); 3] {
     let port = postgres.port;
@@ -144,6 +156,7 @@ async fn the_example_for_better_auths_sessions_reads_its_row() {
 fn the_documentation_shows_the_examples_as_they_are() {
     for (system, page) in [
         ("better-auth-sessions", "better-auth"),
+        ("django-cache", "django"),
         ("django-sessions", "django"),
         ("express", "express"),
         ("flask-session", "flask-session"),

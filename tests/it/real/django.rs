@@ -3,13 +3,13 @@
 
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::apps::{Gateway, PASSWORD, SECRET, log_in_with};
+use super::apps::{Gateway, PASSWORD, SECRET, Visitor, log_in_with};
 use super::installed::installed;
 use super::postgres::{self, Postgres};
+use super::redis;
 use super::server::{Folder, Server};
-use super::visitor::Visitor;
 use super::{eventually, free_port};
 
 const COOKIE: &str = "sessionid";
@@ -23,10 +23,15 @@ struct Django {
 impl Django {
     /// A site with its users in a database of its own.
     async fn start(postgres: &Postgres, engine: &str) -> Self {
+        let caches = json!({"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}});
+        Self::start_with(postgres, engine, caches).await
+    }
+
+    async fn start_with(postgres: &Postgres, engine: &str, caches: Value) -> Self {
         let folder = Folder::new("nobody");
         let (port, database) = (free_port(), postgres.database().await);
         let settings = json!({"port": port, "secret_key": SECRET, "password": PASSWORD,
-            "session_engine": format!("django.contrib.sessions.backends.{engine}"),
+            "caches": caches, "session_engine": format!("django.contrib.sessions.backends.{engine}"),
             "database": {"HOST": "127.0.0.1", "PORT": postgres.port, "NAME": database,
                 "USER": postgres::USER, "PASSWORD": postgres::PASSWORD}});
         folder.write("settings.json", settings.to_string());
@@ -163,6 +168,30 @@ async fn an_outage_of_postgresql_is_no_log_out_and_ends_by_itself() {
 }
 
 #[tokio::test]
+async fn a_log_in_with_its_session_in_a_cache_is_one_here_until_the_log_out_there() {
+    let (postgres, redis) = (postgres::shared().await, redis::shared().await);
+    let location = format!("redis://127.0.0.1:{}/1", redis.port);
+    let caches = json!({"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": location, "OPTIONS": {"password": redis::PASSWORD}}});
+    let django = Django::start_with(postgres, "cache", caches).await;
+    let server = format!("host = \"127.0.0.1\", port = {}, timeout = \"20s\"", redis.port);
+    let others = [
+        ("{ file = \"/run/secrets/django-secret-key\" }", &*format!("\"{SECRET}\"")),
+        ("{ file = \"/run/secrets/redis-password\" }", &format!("\"{}\"", redis::PASSWORD)),
+        ("host = \"redis.example.com\"", &server),
+        (", tls = {}", ""),
+    ];
+    let gateway = Gateway::new("django-cache", COOKIE, &others).await;
+    let (mut visitor, cookie) = django.log_in(PASSWORD).await;
+    let claims = gateway.minted(&cookie).await;
+    assert_eq!((&claims["sub"], &claims["roles"]), (&json!("1"), &json!(["dev", "ops"])));
+    send(&mut visitor, "/login/", "/logout/", &[]).await;
+    gateway.exchange(&cookie).await.expect(200);
+    gateway.later(40);
+    gateway.exchange(&cookie).await.problem(401);
+}
+
+#[tokio::test]
 async fn its_signed_cookies_are_opened_without_a_call_and_a_copy_outlives_the_log_out() {
     let postgres = postgres::shared().await;
     let django = Django::start(postgres, "signed_cookies").await;
@@ -172,7 +201,7 @@ async fn its_signed_cookies_are_opened_without_a_call_and_a_copy_outlives_the_lo
     let claims = gateway.minted(&cookie).await;
     assert_eq!((&claims["sub"], &claims["roles"]), (&json!("1"), &json!(["dev", "ops"])));
     send(&mut visitor, "/login/", "/logout/", &[]).await;
-    assert_ne!(visitor.cookie(COOKIE), Some(&*cookie), "the browser has forgotten it");
+    assert_eq!(visitor.cookie(COOKIE), None, "the browser has forgotten it");
     // As docs/sso/django.md says: nobody can tell, the site itself included.
     gateway.exchange(&cookie).await.expect(200);
     gateway.later(14 * 86_400);

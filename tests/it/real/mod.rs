@@ -23,7 +23,7 @@ mod redis_network;
 pub(crate) mod redis_sentinel;
 pub(crate) mod server;
 mod started;
-pub(crate) mod visitor;
+mod store_tls;
 
 use std::time::{Duration, Instant};
 

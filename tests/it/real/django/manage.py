@@ -1,5 +1,5 @@
 """A Django site in one file: its own log-in, log-out and change of password, users and sessions in
-PostgreSQL, or sessions in signed cookies. Settings come from settings.json in its folder."""
+PostgreSQL, or sessions in a cache or in signed cookies. Settings come from settings.json in its folder."""
 
 import json
 import sys
@@ -25,6 +25,7 @@ settings.configure(
         "django.contrib.auth.middleware.AuthenticationMiddleware",
     ],
     DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", **GIVEN["database"]}},
+    CACHES=GIVEN["caches"],
     TEMPLATES=[{
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "OPTIONS": {"loaders": [("django.template.loaders.locmem.Loader", {"form.html": FORM})]},
