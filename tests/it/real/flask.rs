@@ -37,8 +37,9 @@ impl Flask {
 async fn its_own_cookie_is_opened_without_a_call_and_a_copy_outlives_the_log_out() {
     let flask = Flask::start(None, false).await;
     let others = [("{ file = \"/run/secrets/flask-secret-key\" }", &*format!("\"{SECRET}\""))];
-    let gateway = Gateway::new("flask", COOKIE, &others).await;
+    // The gateway's clock stands: it must not be behind the cookie's.
     let (mut visitor, cookie) = log_in(&flask.origin, "/login", COOKIE).await;
+    let gateway = Gateway::new("flask", COOKIE, &others).await;
     let claims = gateway.minted(&cookie).await;
     assert_eq!((&claims["sub"], &claims["roles"]), (&json!("42"), &json!(["dev"])));
     visitor.post("/logout", &[]).await;

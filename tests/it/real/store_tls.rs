@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use cambio::sso::SsoValidator;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
 use super::free_port;
@@ -43,7 +43,9 @@ impl Certificates {
     fn issue(&self, file: &str, name: &str) {
         let key = KeyPair::generate().unwrap();
         let issuer = Issuer::new(Self::of_authority(), &self.authority);
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        // Another name than the authority's, or it would look self-signed.
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.signed_by(&key, &issuer).unwrap();
         self.folder.write(&format!("{file}.pem"), certificate.pem());
         self.folder.write(&format!("{file}.key"), key.serialize_pem());
