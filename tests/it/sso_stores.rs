@@ -294,6 +294,38 @@ async fn a_store_that_hangs_is_given_up_after_its_timeouts() {
 }
 
 #[tokio::test]
+async fn a_postgres_that_hangs_keeps_no_connection_of_those_who_gave_up() {
+    let postgres = postgres().await;
+    let further = json!({"postgres": {"timeout": "50ms", "max_connections": 2}});
+    let validator = on_postgres(&postgres, &further);
+    postgres.then(fake_postgres::Behaviour::Hang);
+    for _ in 0..5 {
+        assert_eq!(verdict(&validator, ID).await, "unavailable");
+    }
+    let left = tokio::time::timeout(Duration::from_secs(30), postgres.is_left()).await;
+    assert!(left.is_ok(), "connections are left open");
+    postgres.then(fake_postgres::Behaviour::Serve);
+    assert_eq!(verdict(&validator, ID).await, "verified");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_connection_to_redis_waits_for_one_attempt() {
+    let redis = redis().await;
+    redis.then(fake_redis::Behaviour::Hang);
+    // With a password the log-in hangs.
+    let further = json!({"redis": {"connect_timeout": "500ms", "password": "x"}});
+    let validator = on_redis(&redis, &further);
+    let begun = Instant::now();
+    let asked: Vec<_> = (0..20).map(|_| verdict(&validator, ID)).collect();
+    for verdict in futures_util::future::join_all(asked).await {
+        assert_eq!(verdict, "unavailable");
+    }
+    assert_eq!(redis.connections(), 1);
+    // Twenty attempts would take ten seconds.
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn made_up_credentials_do_not_open_the_circuit() {
     let (redis, postgres) = (redis().await, postgres().await);
     redis.then(fake_redis::Behaviour::Error("WRONGTYPE Operation against a key"));
