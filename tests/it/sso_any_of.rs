@@ -40,7 +40,7 @@ async fn gateway(sso: &str) -> Fixture {
 
 async fn status(gateway: &Fixture, cookie: &str) -> u16 {
     let call = Call::post("/services/v2/auth/cookiesso/token.json");
-    gateway.send(call.header("cookie", &format!("sso={cookie}"))).await.status
+    gateway.send(call.header("cookie", format!("sso={cookie}"))).await.status
 }
 
 #[tokio::test]
