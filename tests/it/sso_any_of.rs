@@ -51,6 +51,25 @@ async fn the_outage_of_the_one_that_owns_it_is_503_and_nobody_elses() {
 }
 
 #[tokio::test]
+async fn tickets_may_be_among_what_a_service_takes() {
+    let gateway = Fixture::with(
+        r#"
+        [validators.both]
+        kind = "any_of"
+        validators = ["tickets", "idp"]
+        [[tenants.nagra.services]]
+        name = "Customer Auth Service"
+        validator = "both"
+        "#,
+    )
+    .await;
+    gateway.signed_on("1663").await;
+    gateway.send(Call::sign_on("idp-ada")).await.expect(201);
+    gateway.send(Call::sign_on("idp-down")).await.problem(503);
+    gateway.send(Call::sign_on("nobody-knows-this-token")).await.problem(401);
+}
+
+#[tokio::test]
 async fn the_owners_refusal_counts_and_the_others_are_not_asked() {
     let up = Upstream::start(Behaviour::json(json!({"sub": "eve"}))).await;
     let gateway = gateway(&up.origin).await;

@@ -3,10 +3,14 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod account_sql;
 mod browser;
+mod canaille;
 mod fleet;
 mod glewlwyd;
+pub(crate) mod installed;
 mod llng;
+mod oidc_provider;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod redis;
@@ -17,6 +21,7 @@ mod redis_network;
 pub(crate) mod redis_sentinel;
 pub(crate) mod server;
 mod started;
+pub(crate) mod visitor;
 
 use std::time::{Duration, Instant};
 
