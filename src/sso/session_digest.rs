@@ -40,7 +40,6 @@ mod tests {
         let (tenant, service) =
             (TenantId::parse("t").unwrap(), ServiceName::parse(service).unwrap());
         let now = Timestamp::from_secs(0);
-        #[expect(clippy::disallowed_methods, reason = "nothing waits for it")]
         let deadline = Instant::now();
         session_digest(
             who,

@@ -47,6 +47,6 @@ impl DeviceStore for RedisStore {
             ],
         )
         .await?
-        .is_one()
+        .did_it()
     }
 }

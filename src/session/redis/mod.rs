@@ -119,7 +119,7 @@ impl Done {
     }
 
     /// Whether the script answered that it did something.
-    fn is_one(self) -> Result<bool, StoreError> {
+    fn did_it(self) -> Result<bool, StoreError> {
         match self.value {
             Value::Int(0) => Ok(false),
             _ => self.acknowledged().map(|_| true),

@@ -38,6 +38,6 @@ impl KeyStore for RedisStore {
             &[expected.to_string().as_bytes(), next.as_bytes(), bytes],
         )
         .await?
-        .is_one()
+        .did_it()
     }
 }

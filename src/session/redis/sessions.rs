@@ -71,7 +71,7 @@ impl SessionStore for RedisStore {
             ],
         )
         .await?
-        .is_one()
+        .did_it()
     }
 
     async fn end_all(

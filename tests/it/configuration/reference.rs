@@ -38,6 +38,9 @@ fn write_files(dir: &Path) {
     for secret in ["portal-cookie", "idp-shared", "head-end-1", "ags-key"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
+    for secret in ["crm-key", "billing-password"] {
+        write(secret, b"a-key-of-another-system\n");
+    }
     for secret in ["auth-secret", "iron-session-password", "rails-secret-key-base"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
@@ -59,6 +62,12 @@ fn write_files(dir: &Path) {
     write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));
     let authority = rcgen::generate_simple_self_signed(["sso.example.com".to_owned()]).unwrap();
     write("sso-ca.pem", authority.cert.pem().as_bytes());
+    write("client.crt", authority.cert.pem().as_bytes());
+    write("client.key", authority.signing_key.serialize_pem().as_bytes());
+    write("sso-token", b"a-token-for-the-endpoint\n");
+    write("sso-api-key", b"an API key\n");
+    let key = rcgen::KeyPair::generate().unwrap();
+    write("cambio-client-key", key.serialize_pem().as_bytes());
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ mod key;
 mod limit;
 mod memory;
 mod model;
+mod operator;
 mod page;
 mod redis;
 mod refresh;

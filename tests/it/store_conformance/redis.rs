@@ -33,7 +33,7 @@ impl Backend {
 }
 
 /// Settings for keys of its own in the Redis that tests share.
-async fn standalone() -> Value {
+pub(super) async fn standalone() -> Value {
     let node = format!("127.0.0.1:{}", redis::shared().await.port);
     json!({"kind": "redis", "nodes": [node], "password": PASSWORD, "prefix": prefix()})
 }
