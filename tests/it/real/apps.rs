@@ -1,14 +1,11 @@
 //! What the tests with real applications share: a gateway on the documented example, with its
 //! secrets and its store in place of those that the example names, and somebody who logs in.
 
-use std::collections::BTreeMap;
-
 use cambio::domain::{Clock, SystemClock};
-use reqwest::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
-use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
-use super::browser::{client, exchange, location_of, send};
+use super::browser::exchange;
+use super::visitor::Visitor;
 use crate::support::{Answer, Fixture, claims_of};
 
 /// The password of the one user of every application.
@@ -76,69 +73,4 @@ pub(crate) async fn log_in_with(
     assert_eq!(visitor.get("/").await.body, "alice");
     let cookie = visitor.cookie(cookie).unwrap_or_else(|| panic!("no cookie {cookie}")).to_owned();
     (visitor, cookie)
-}
-
-/// Somebody at a browser, on one origin.
-pub(crate) struct Visitor {
-    client: Client,
-    origin: String,
-    cookies: BTreeMap<String, String>,
-}
-
-/// What they see.
-#[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) status: u16,
-    pub(crate) location: Option<String>,
-    pub(crate) body: String,
-}
-
-impl Visitor {
-    pub(crate) fn new(origin: &str) -> Self {
-        Self { client: client(), origin: origin.to_owned(), cookies: BTreeMap::new() }
-    }
-
-    pub(crate) async fn get(&mut self, path: &str) -> Page {
-        let request = self.client.get(format!("{}{path}", self.origin));
-        self.send(request).await
-    }
-
-    /// Sends a form.
-    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let mut form = reqwest::Url::parse("http://form").unwrap();
-        form.query_pairs_mut().extend_pairs(fields);
-        let form = form.query().unwrap_or_default().to_owned();
-        let request = self.client.post(format!("{}{path}", self.origin)).body(form);
-        self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")).await
-    }
-
-    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        self.cookies.get(name).map(String::as_str)
-    }
-
-    async fn send(&mut self, request: RequestBuilder) -> Page {
-        let cookies: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
-        let answer = send(request.header(COOKIE, cookies.join("; "))).await;
-        for line in answer.headers().get_all(SET_COOKIE) {
-            let pair = line.to_str().unwrap().split(';').next().unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            // Django writes an empty value in quotes.
-            match value.trim_matches('"') {
-                "" => drop(self.cookies.remove(name)),
-                _ => drop(self.cookies.insert(name.to_owned(), value.to_owned())),
-            }
-        }
-        let (status, location) = (answer.status().as_u16(), location_of(&answer));
-        let location = location.map(str::to_owned);
-        Page { status, location, body: answer.text().await.unwrap() }
-    }
-}
-
-impl Page {
-    /// The value of a form's field.
-    pub(crate) fn field(&self, name: &str) -> String {
-        let tag = self.body.split('<').find(|tag| tag.contains(&format!("name=\"{name}\"")));
-        let value = tag.and_then(|tag| tag.split_once("value=\"")?.1.split_once('"'));
-        value.unwrap_or_else(|| panic!("no field {name}: {}", self.body)).0.to_owned()
-    }
 }

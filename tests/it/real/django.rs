@@ -5,11 +5,12 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::apps::{Gateway, PASSWORD, SECRET, Visitor, log_in_with};
+use super::apps::{Gateway, PASSWORD, SECRET, log_in_with};
 use super::installed::installed;
 use super::postgres::{self, Postgres};
 use super::redis;
 use super::server::{Folder, Server};
+use super::visitor::Visitor;
 use super::{eventually, free_port};
 
 const COOKIE: &str = "sessionid";

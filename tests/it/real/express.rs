@@ -3,10 +3,11 @@
 
 use serde_json::json;
 
-use super::apps::{Gateway, PASSWORD, SECRET, Visitor, log_in};
+use super::apps::{Gateway, PASSWORD, SECRET, log_in};
 use super::installed::installed;
 use super::redis::{self, Redis};
 use super::server::{Folder, Server};
+use super::visitor::Visitor;
 use super::{eventually, free_port};
 
 const COOKIE: &str = "connect.sid";
