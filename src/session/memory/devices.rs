@@ -66,9 +66,6 @@ impl State {
                 {
                     return Err(BeginError::DeviceLimit);
                 }
-                if self.device(&new.tenant, account, &device.id).is_some() {
-                    return Err(BeginError::Conflict);
-                }
                 Ok(device.class.clone())
             }
         }

@@ -11,7 +11,8 @@ use super::sweep;
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
 use crate::session::rules::{self, Held};
 use crate::session::{
-    BeginError, Device, NewSession, Page, PageStart, Session, SessionId, Ticket, Versioned,
+    BeginError, Device, DeviceRequest, NewSession, Page, PageStart, Session, SessionId, Ticket,
+    Versioned,
 };
 
 #[derive(Default)]
@@ -67,11 +68,18 @@ impl State {
         rules::room(&held, new.upstream, limit)
     }
 
-    /// Whether no session has the key, evicted ones included.
+    /// Whether no session has the key, evicted ones included, and no device the new one's id.
     pub(super) fn free(&self, new: &NewSession, now: Timestamp) -> Result<(), BeginError> {
         let old = self.sessions.get(&(new.id, new.tenant.clone()));
         let taken = old.is_some_and(|old| rules::alive(old.session.expires_at, now));
-        if taken { Err(BeginError::Conflict) } else { Ok(()) }
+        let account = &new.facts.account.id;
+        let registered = match &new.device {
+            DeviceRequest::Register { device, .. } => {
+                self.device(&new.tenant, account, &device.id).is_some()
+            }
+            DeviceRequest::Existing(_) => false,
+        };
+        if taken || registered { Err(BeginError::Conflict) } else { Ok(()) }
     }
 
     /// Puts a session, over an expired one if need be.

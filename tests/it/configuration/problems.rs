@@ -28,7 +28,7 @@ const UNREADABLE: &[(&str, &[&str])] = &[
     ("server.trusted_proxies = [\"10.0.0.0/8\", \"10.0.0.0/33\"]", &["server.trusted_proxies.1"]),
     ("server.cors.allowed_origins = [\"example.com\"]", &["server.cors.allowed_origins.0"]),
     ("server.tls = { certificate_file = \"x\" }", &["server.tls"]),
-    ("store.kind = \"redis\"", &["store.kind"]),
+    ("store.kind = \"mysql\"", &["store.kind"]),
     ("store = { kind = \"memory\", readers = 7 }", &["store.readers"]),
     ("keys.encryption_kee = \"x\"", &["keys.encryption_kee"]),
     ("tenants.\"a b\" = {}", &["tenants.a b"]),

@@ -1,9 +1,12 @@
 //! The stores that nodes can share, each a real server of this test run, and the macro that
 //! makes a test for each.
 
+use tokio::sync::OnceCell;
+
+use crate::real::redis_sentinel::{MASTER, SENTINEL_PASSWORD, Watched};
 use crate::real::{postgres, redis, redis_cluster};
 
-/// A `[store]` table, with what must live as long as the test.
+/// A `[store]` table.
 pub(super) struct Shared {
     pub(super) table: String,
 }
@@ -12,6 +15,15 @@ impl Shared {
     pub(super) async fn redis(name: &str) -> Self {
         let nodes = vec![format!("127.0.0.1:{}", redis::shared().await.port)];
         Self { table: redis_table("standalone", &nodes, name) }
+    }
+
+    pub(super) async fn redis_sentinel(name: &str) -> Self {
+        static WATCHED: OnceCell<Watched> = OnceCell::const_new();
+        let nodes = WATCHED.get_or_init(Watched::start).await.places();
+        let table = redis_table("sentinel", &nodes, name);
+        let further =
+            format!("master_name = {MASTER:?}\nsentinel_password = {SENTINEL_PASSWORD:?}");
+        Self { table: format!("{table}\n{further}") }
     }
 
     pub(super) async fn redis_cluster(name: &str) -> Self {
@@ -50,6 +62,17 @@ macro_rules! on_every_shared_store {
                 async fn $story() {
                     let name = stringify!($story);
                     super::$story(&crate::real::fleet::stores::Shared::redis(name).await).await;
+                }
+            )*
+        }
+
+        mod on_redis_with_sentinels {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() {
+                    let name = stringify!($story);
+                    let store = crate::real::fleet::stores::Shared::redis_sentinel(name).await;
+                    super::$story(&store).await;
                 }
             )*
         }
