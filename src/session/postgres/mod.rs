@@ -9,12 +9,14 @@ mod devices;
 mod error;
 mod keys;
 mod look;
+mod on;
 mod page;
 mod pool;
 mod refresh;
 mod row;
 mod schema;
 mod sessions;
+pub(super) mod settings;
 mod sql;
 mod sweep;
 mod tickets;
@@ -26,15 +28,14 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
-use super::settings::{PostgresStoreSettings, Schema};
+use super::settings::Schema;
 use super::{Store, StoreError};
 use crate::domain::setting::Problems;
 use call::Shared;
 use pool::Pool;
+use schema::Migrate;
+use settings::PostgresStoreSettings;
 use sql::Statements;
-
-pub(super) use schema::Migrate;
-pub(super) use sql::is_name;
 
 /// A database that has been reached and has the right schema.
 pub(super) struct PostgresStore {
