@@ -60,6 +60,14 @@ pub(super) struct SqliteSettings {
     pub(super) readers: usize,
 }
 
+/// `kind = "redis"`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RedisTable {
+    /// The servers, and how they are used.
+    redis: RedisStoreSettings,
+}
+
 impl StoreSettings {
     /// Opens the store, creating what is missing. Blocks on file I/O; must be called on a
     /// Tokio runtime, which drives the store's connections from then on.
@@ -135,9 +143,9 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
             (problems.len() == before).then_some(StoreSettings(Kind::Postgres(Box::new(settings))))
         }
         "redis" => {
-            let settings: RedisStoreSettings = setting::parse(value, path, problems)?;
+            let RedisTable { redis: settings } = setting::parse(value, path, problems)?;
             let before = problems.len();
-            settings.check(path, problems);
+            settings.check(&setting::join(path, "redis"), problems);
             (problems.len() == before).then(|| StoreSettings(Kind::Redis(Box::new(settings))))
         }
         other => {
@@ -207,6 +215,7 @@ mod tests {
         assert!(problems_of(json!({"kind": "memory"})).is_empty());
         assert!(problems_of(json!({"kind": "sqlite"})).is_empty());
         assert!(problems_of(json!({"kind": "postgres"})).is_empty());
+        assert!(problems_of(json!({"kind": "redis"})).is_empty());
     }
 
     #[test]

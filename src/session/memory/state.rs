@@ -72,14 +72,13 @@ impl State {
     pub(super) fn free(&self, new: &NewSession, now: Timestamp) -> Result<(), BeginError> {
         let old = self.sessions.get(&(new.id, new.tenant.clone()));
         let taken = old.is_some_and(|old| rules::alive(old.session.expires_at, now));
-        let account = &new.facts.account.id;
-        let registered = match &new.device {
+        let known = match &new.device {
             DeviceRequest::Register { device, .. } => {
-                self.device(&new.tenant, account, &device.id).is_some()
+                self.device(&new.tenant, &device.account, &device.id).is_some()
             }
             DeviceRequest::Existing(_) => false,
         };
-        if taken || registered { Err(BeginError::Conflict) } else { Ok(()) }
+        if taken || known { Err(BeginError::Conflict) } else { Ok(()) }
     }
 
     /// Puts a session, over an expired one if need be.

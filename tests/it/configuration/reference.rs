@@ -33,6 +33,7 @@ fn uncommented(dir: &Path) -> String {
     let (before, postgres, after) = around("#[store.postgres]");
     assert!(postgres.lines().count() > 10, "{postgres}");
     let mut text: String = before.lines().chain(after.lines()).map(|l| line(l) + "\n").collect();
+    let mut text: String = without_servers().lines().map(|l| line(l) + "\n").collect();
     for place in ["/run/secrets", "/etc/cambio", "/var/lib/GeoIP"] {
         text = text.replace(place, &dir.display().to_string());
     }
@@ -65,6 +66,44 @@ fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
     let some: Vec<_> =
         keys.iter().copied().filter(|k| without.iter().any(|w| k.starts_with(w))).collect();
     assert_eq!(some.len(), without.len());
+/// The reference without the sections of stores that the default kind does not know.
+fn without_servers() -> String {
+    let mut inside = false;
+    let lines = DEFAULTS.lines().filter(|line| {
+        if line.starts_with('[') || line.starts_with("#[") {
+            inside = line.starts_with("#[store.");
+        }
+        !inside
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The commented keys of a section, as they stand there.
+fn keys_of(header: &str) -> Vec<&'static str> {
+    let (_, section) = DEFAULTS.split_once(header).unwrap();
+    let section = section.split("\n[").next().unwrap().split("\n#[").next().unwrap();
+    let key = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
+    section.lines().filter(key).map(|line| &line[1..]).collect()
+}
+
+#[test]
+fn every_key_of_the_redis_store_is_one_and_has_the_default_that_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    write_files(dir.path());
+    let keys = keys_of("#[store.redis]");
+    assert_eq!(keys.len(), 17, "{keys:?}");
+    let read = |keys: &[&str]| {
+        let text = format!("[store]\nkind = \"redis\"\n[store.redis]\n{}", keys.join("\n"));
+        let text = ["/run/secrets", "/etc/cambio"]
+            .iter()
+            .fold(text, |text, place| text.replace(place, &dir.path().display().to_string()));
+        load(&text).unwrap_or_else(|problems| panic!("{problems:?}")).store
+    };
+    // These have no value of their own when they are absent.
+    let without = ["user", "password", "sentinel_", "tls", "connections"];
+    let some: Vec<_> =
+        keys.iter().copied().filter(|k| without.iter().any(|w| k.starts_with(w))).collect();
+    assert_eq!(some.len(), without.len() + 1);
     assert_eq!(read(&keys), read(&some));
 }
 
@@ -72,6 +111,16 @@ fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
 fn the_example_of_the_postgres_store_reads() {
     let example = format!("{}/config/examples/store-postgres.toml", env!("CARGO_MANIFEST_DIR"));
     assert!(load(&std::fs::read_to_string(example).unwrap()).is_ok());
+fn the_example_of_the_redis_store_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    write_files(dir.path());
+    let example = format!("{}/config/examples/store-redis.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = ["/run/secrets", "/etc/cambio"]
+        .iter()
+        .fold(std::fs::read_to_string(example).unwrap(), |text, place| {
+            text.replace(place, &dir.path().display().to_string())
+        });
+    assert!(load(&text).is_ok());
 }
 
 /// Every file that the reference names, with something good in it.
@@ -81,6 +130,9 @@ fn write_files(dir: &Path) {
     for secret in ["portal-cookie", "idp-shared", "head-end-1", "ags-key"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
+    for secret in ["crm-key", "billing-password"] {
+        write(secret, b"a-key-of-another-system\n");
+    }
     for secret in ["auth-secret", "iron-session-password", "rails-secret-key-base"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
@@ -89,11 +141,20 @@ fn write_files(dir: &Path) {
         write(framework, b"a framework's secret\n");
         write(&format!("{framework}-old"), b"a framework's old secret\n");
     }
+    write("redis-password", b"a password\n");
+    write("sentinel-password", b"a password\n");
     write("users.toml", b"");
     write("accounts.toml", b"");
     write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));
     let authority = rcgen::generate_simple_self_signed(["sso.example.com".to_owned()]).unwrap();
     write("sso-ca.pem", authority.cert.pem().as_bytes());
+    write("client.crt", authority.cert.pem().as_bytes());
+    write("client.key", authority.signing_key.serialize_pem().as_bytes());
+    write("sso-token", b"a-token-for-the-endpoint\n");
+    write("sso-api-key", b"an API key\n");
+    let key = rcgen::KeyPair::generate().unwrap();
+    write("cambio-client-key", key.serialize_pem().as_bytes());
+    write("redis-ca.pem", authority.cert.pem().as_bytes());
 }
 
 #[tokio::test]
@@ -111,6 +172,7 @@ fn every_kind_of_store_can_be_configured() {
     assert!(load("store.kind = \"memory\"").is_ok());
     assert!(load("store = { kind = \"sqlite\", path = \"/tmp/x.db\" }").is_ok());
     assert!(load("store.kind = \"postgres\"").is_ok());
+    assert!(load("store.kind = \"redis\"").is_ok());
 }
 
 /// Runs `cambio check` on a configuration, with this in the environment.

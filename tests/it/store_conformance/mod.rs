@@ -58,6 +58,7 @@ mod key;
 mod limit;
 mod memory;
 mod model;
+mod operator;
 mod page;
 mod postgres;
 mod redis;

@@ -80,10 +80,10 @@ async fn does_as_memory_does(b: &Backend) {
     }
 }
 
-/// Takes the steps on an account of its own, here and in a fresh memory.
+/// Takes the steps on a tenant of its own, here and in a fresh memory.
 async fn follow(b: &Backend, name: &str, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let memory = Backend::memory().await;
-    let (tenant, account) = (tenant("nagra"), account(name));
+    let (tenant, account) = (tenant(name), account(name));
     let mut begun: Vec<Session> = Vec::new();
     let (mut now, mut number) = (0, 0);
     for step in steps {
@@ -163,5 +163,13 @@ fn new_session(
     });
     let upstream = upstream.map(|n| UpstreamSession([n; 32]));
     let expires_at = at(until);
-    NewSession { device, expires_at, facts: facts(name), upstream, limit, ..sign_on(number, "any") }
+    NewSession {
+        tenant: tenant(name),
+        device,
+        expires_at,
+        facts: facts(name),
+        upstream,
+        limit,
+        ..sign_on(number, "any")
+    }
 }

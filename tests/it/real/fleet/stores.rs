@@ -47,7 +47,7 @@ impl Shared {
 /// `name` keeps the tests' keys apart.
 fn redis_table(topology: &str, nodes: &[String], name: &str) -> String {
     format!(
-        "kind = \"redis\"\ntopology = \"{topology}\"\nnodes = {nodes:?}\npassword = \"{}\"\n\
+        "kind = \"redis\"\n[store.redis]\ntopology = \"{topology}\"\nnodes = {nodes:?}\npassword = \"{}\"\n\
          prefix = \"fleet-{name}:\"",
         redis::PASSWORD
     )
