@@ -30,9 +30,6 @@ fn uncommented(dir: &Path) -> String {
         Some(key) if !key.starts_with(' ') => key.to_owned(),
         _ => line.to_owned(),
     };
-    let (before, postgres, after) = around("#[store.postgres]");
-    assert!(postgres.lines().count() > 10, "{postgres}");
-    let mut text: String = before.lines().chain(after.lines()).map(|l| line(l) + "\n").collect();
     let mut text: String = without_servers().lines().map(|l| line(l) + "\n").collect();
     for place in ["/run/secrets", "/etc/cambio", "/var/lib/GeoIP"] {
         text = text.replace(place, &dir.display().to_string());
@@ -40,32 +37,6 @@ fn uncommented(dir: &Path) -> String {
     text
 }
 
-/// What stands before, in and after the section that begins with this line.
-fn around(header: &str) -> (&str, &str, &str) {
-    let (before, rest) = DEFAULTS.split_once(header).unwrap();
-    let end = rest.find("\n[").unwrap().min(rest.find("\n#[").unwrap_or(usize::MAX));
-    (before, &rest[..end], &rest[end..])
-}
-
-#[test]
-fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
-    let (before, section, _) = around("#[store.postgres]");
-    let key = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
-    let of_postgres = ["#schema", "#migrate", "#prepared_statements"];
-    let own = before.lines().filter(|line| of_postgres.iter().any(|key| line.starts_with(key)));
-    let keys: Vec<_> =
-        own.chain(["#[store.postgres]"]).chain(section.lines().filter(key)).collect();
-    assert_eq!(keys.len(), 14, "{keys:?}");
-    let read = |keys: &[&str]| {
-        let lines: Vec<_> = keys.iter().map(|key| &key[1..]).collect();
-        let text = format!("[store]\nkind = \"postgres\"\n{}", lines.join("\n"));
-        load(&text).unwrap_or_else(|problems| panic!("{problems:?}")).store
-    };
-    // These have no value of their own when they are absent.
-    let without = ["#[", "#database", "#password", "#tls"];
-    let some: Vec<_> =
-        keys.iter().copied().filter(|k| without.iter().any(|w| k.starts_with(w))).collect();
-    assert_eq!(some.len(), without.len());
 /// The reference without the sections of stores that the default kind does not know.
 fn without_servers() -> String {
     let mut inside = false;
@@ -84,6 +55,26 @@ fn keys_of(header: &str) -> Vec<&'static str> {
     let section = section.split("\n[").next().unwrap().split("\n#[").next().unwrap();
     let key = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
     section.lines().filter(key).map(|line| &line[1..]).collect()
+}
+
+#[test]
+fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
+    let own = DEFAULTS.lines().filter_map(|line| line.strip_prefix('#'));
+    let of_postgres = ["schema", "migrate", "prepared_statements"];
+    let own: Vec<_> = own.filter(|l| of_postgres.iter().any(|key| l.starts_with(key))).collect();
+    let server = keys_of("#[store.postgres]");
+    assert_eq!((own.len(), server.len()), (3, 10), "{own:?} {server:?}");
+    let read = |own: &[&str], server: &[&str]| {
+        let (own, server) = (own.join("\n"), server.join("\n"));
+        let text = format!("[store]\nkind = \"postgres\"\n{own}\n[store.postgres]\n{server}");
+        load(&text).unwrap_or_else(|problems| panic!("{problems:?}")).store
+    };
+    // These have no value of their own when they are absent.
+    let without = ["database", "password", "tls"];
+    let some: Vec<_> =
+        server.iter().copied().filter(|k| without.iter().any(|w| k.starts_with(w))).collect();
+    assert_eq!(some.len(), without.len());
+    assert_eq!(read(&own, &server), read(&[], &some));
 }
 
 #[test]
@@ -111,6 +102,9 @@ fn every_key_of_the_redis_store_is_one_and_has_the_default_that_is_shown() {
 fn the_example_of_the_postgres_store_reads() {
     let example = format!("{}/config/examples/store-postgres.toml", env!("CARGO_MANIFEST_DIR"));
     assert!(load(&std::fs::read_to_string(example).unwrap()).is_ok());
+}
+
+#[test]
 fn the_example_of_the_redis_store_reads() {
     let dir = tempfile::tempdir().unwrap();
     write_files(dir.path());
