@@ -11,7 +11,8 @@ use super::sweep;
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
 use crate::session::rules::{self, Held};
 use crate::session::{
-    BeginError, Device, DeviceRequest, NewSession, Page, PageStart, Session, SessionId, Ticket, Versioned,
+    BeginError, Device, DeviceRequest, NewSession, Page, PageStart, Session, SessionId, Ticket,
+    Versioned,
 };
 
 #[derive(Default)]

@@ -172,11 +172,7 @@ impl RedisStoreSettings {
         })
     }
 
-    fn renamed(
-        found: Problems,
-        path: &str,
-        name: impl Fn(&str) -> &str,
-    ) -> Vec<setting::Problem> {
+    fn renamed(found: Problems, path: &str, name: impl Fn(&str) -> &str) -> Vec<setting::Problem> {
         let problems = found.into_vec().into_iter();
         problems
             .map(|setting::Problem { path: key, message }| {

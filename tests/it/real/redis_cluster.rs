@@ -117,7 +117,9 @@ impl RedisCluster {
         let folder = master.server.folder();
         let mut reshard = folder.command("reshard", "redis-cli");
         reshard.env("REDISCLI_AUTH", PASSWORD).args(["--cluster", "reshard"]);
-        reshard.arg(format!("127.0.0.1:{}", master.port)).args(["--cluster-yes", "--cluster-slots"]);
+        reshard
+            .arg(format!("127.0.0.1:{}", master.port))
+            .args(["--cluster-yes", "--cluster-slots"]);
         reshard.arg(slots.to_string());
         reshard.args(["--cluster-from", &from.id, "--cluster-to", &to.id]);
         tokio::task::block_in_place(|| folder.run("reshard", reshard));
@@ -150,7 +152,12 @@ impl Redis {
                 let place = words.get(1)?.split('@').next()?;
                 let flags = (*words.get(2)?).to_owned();
                 let port = place.rsplit_once(':')?.1.parse().ok()?;
-                Some(Seen { id: words[0].to_owned(), port, flags, slots: words.len().saturating_sub(8) })
+                Some(Seen {
+                    id: words[0].to_owned(),
+                    port,
+                    flags,
+                    slots: words.len().saturating_sub(8),
+                })
             })
             .collect()
     }

@@ -27,8 +27,15 @@ fn every_topology_has_defaults_that_are_enough() {
 fn every_problem_is_named_by_its_key() {
     let table = json!({"nodes": [], "master_name": "", "prefix": "a{b", "connections": 0,
         "wait_replicas": 17, "deadline": 0, "wait_timeout": "1h"});
-    let keys =
-        ["nodes", "master_name", "prefix", "connections", "wait_replicas", "deadline", "wait_timeout"];
+    let keys = [
+        "nodes",
+        "master_name",
+        "prefix",
+        "connections",
+        "wait_replicas",
+        "deadline",
+        "wait_timeout",
+    ];
     assert_eq!(problems_of(table), keys.map(|key| format!("s.{key}")));
     let two = json!({"nodes": ["127.0.0.1:1", "127.0.0.1:2"]});
     assert_eq!(problems_of(two), ["s.nodes"]);
