@@ -1,13 +1,15 @@
 //! `cambio sessions`: what an operator asks and does about sessions, on the configured store and
 //! beside running servers. Prints names and times; no token and no name of a user.
 
+mod print;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
+use self::print::{as_json, as_line, stats_json, stats_lines};
 use super::ConfigArgs;
 use super::store::with_store;
 use crate::domain::{AccountId, Clock, SystemClock, TenantId, Timestamp};
@@ -203,55 +205,6 @@ async fn stats(store: &Arc<dyn Store>) -> Result<Stats, StoreError> {
     Ok(stats)
 }
 
-fn stats_lines(stats: &Stats) -> String {
-    let mut text = format!("{:>12} sessions\n", stats.values().sum::<u64>());
-    for ((tenant, service), count) in stats {
-        text.push_str(&format!("{count:>12} {tenant} / {service}\n"));
-    }
-    text
-}
-
-fn stats_json(stats: &Stats) -> String {
-    let entry = |((tenant, service), count): (&(String, String), &u64)| json!({"tenant": tenant, "service": service, "sessions": count});
-    let services: Vec<_> = stats.iter().map(entry).collect();
-    let sessions: u64 = stats.values().sum();
-    format!("{}\n", json!({"sessions": sessions, "services": services}))
-}
-
-fn as_line(session: &Session) -> String {
-    format!(
-        "{}\t{}\t{}\t{}\tbegun {}\tlast used {}\texpires {}",
-        name(session.id),
-        session.tenant,
-        session.facts.account.id,
-        session.device,
-        session.begun_at.secs(),
-        session.issued_at.secs(),
-        session.expires_at.secs(),
-    )
-}
-
-fn as_json(session: &Session) -> String {
-    json!({
-        "session": name(session.id),
-        "tenant": session.tenant,
-        "service": session.service,
-        "account": session.facts.account.id,
-        "device": session.device,
-        "deviceClass": session.device_class,
-        "begunAt": session.begun_at,
-        "lastUsedAt": session.issued_at,
-        "expiresAt": session.expires_at,
-        "endsAt": session.id.ends_at,
-        "refreshes": session.generation.saturating_sub(1),
-    })
-    .to_string()
-}
-
-fn name(id: SessionId) -> String {
-    format!("{}.{}", id.ends_at.secs(), id.number)
-}
-
 fn session_id(text: &str) -> Result<SessionId, String> {
     let parse = || {
         let (end, number) = text.split_once('.')?;
@@ -272,6 +225,7 @@ pub(super) fn account(text: &str) -> Result<AccountId, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::print::name;
     use super::*;
 
     #[test]

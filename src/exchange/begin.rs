@@ -92,11 +92,13 @@ pub(super) async fn begin(
         begun = ags.store.begin(new(), cx.now).await;
     }
     let Begun { session, evicted } = begun?;
-    for _ in &evicted {
+    if !evicted.is_empty() {
         tracing::info!(
             target: "cambio::audit",
-            { tenant.id = %tenant.id, account.id = %session.facts.account.id },
-            "session evicted by a newer one"
+            { tenant.id = %tenant.id,
+              account.id = %session.facts.account.id,
+              sessions = evicted.len() },
+            "sessions evicted by a newer one"
         );
     }
 

@@ -5,6 +5,7 @@ mod begin;
 pub mod cookie_sso;
 pub mod current_user;
 pub mod devices;
+mod endpoint;
 mod error;
 mod introspect;
 mod location;

@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
 
 use super::{DevicePolicy, LocationSettings, SessionPolicy};
 use crate::account::AccountDirectory;
-use crate::domain::{CredentialKind, Random, ServiceName, TenantId};
+use crate::domain::{Random, ServiceName, TenantId};
 use crate::session::{SessionId, Store};
 use crate::sso::operator::OperatorKeys;
 use crate::sso::{SsoValidator, TicketSource};
 use crate::token::{SessionTokens, SiteTokens};
+
+pub use super::endpoint::{DisplayAttributes, Endpoint, ParameterProperties, SignOnForm};
 
 /// A tenant.
 #[derive(Debug)]
@@ -48,121 +49,6 @@ pub struct Service {
     pub endpoints: Vec<Endpoint>,
     /// Where `signOn` finds the credential, if the service offers the call.
     pub sign_on: Option<SignOnForm>,
-}
-
-/// Which parameters of `signOn` are the credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SignOnForm {
-    /// A user name and a password, by these parameters.
-    Password {
-        /// The parameter of the user name.
-        username: String,
-        /// The parameter of the password.
-        password: String,
-    },
-    /// A token, by this parameter.
-    Token(String),
-    /// A cookie's value, by this parameter.
-    Cookie(String),
-}
-
-/// `displayAttributes` of discovery.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DisplayAttributes {
-    /// Address of a logo.
-    pub logo: String,
-    /// The name to show.
-    pub name: String,
-}
-
-/// One AGS call of a service, as discovery says it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoint {
-    /// The vendor's name for it: `SIGNON`.
-    pub name: String,
-    /// Relative to `/ags`: `/signOn`.
-    pub path: String,
-    /// What `parameters` must and may hold.
-    #[serde(rename = "parameterProperties", alias = "parameters", default)]
-    pub parameters: Vec<ParameterProperties>,
-}
-
-/// One parameter of a call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ParameterProperties {
-    /// Its name; requests match it without regard to case.
-    pub name: String,
-    /// Whether a request without it is malformed.
-    #[serde(default)]
-    pub mandatory: bool,
-    /// Whether a user interface should hide what is typed.
-    #[serde(rename = "isPassword", alias = "password", default)]
-    pub is_password: bool,
-}
-
-impl Endpoint {
-    /// The calls of a service that configures none and takes tokens: the session-token flow.
-    #[must_use]
-    pub fn session_token_flow() -> Vec<Self> {
-        vec![
-            Self::new("GET_SESSION_TOKEN", "/getSessionToken", &[("OperatorAuthToken", false)]),
-            Self::new(
-                "SIGNON_WITH_SESSION_TOKEN",
-                "/signOnWithSessionToken",
-                &[("sessionToken", false)],
-            ),
-            Self::new("REFRESH", "/refresh", &[]),
-            Self::new("SIGNOUT", "/signOut", &[]),
-        ]
-    }
-
-    /// The calls of a service that configures none and takes passwords.
-    #[must_use]
-    pub fn password_flow() -> Vec<Self> {
-        vec![
-            Self::new("SIGNON", "/signOn", &[("Username", false), ("Password", true)]),
-            Self::new("SUBSEQUENT_SIGNON", "/subsequentSignOn", &[]),
-            Self::new("REFRESH", "/refresh", &[]),
-            Self::new("SIGNOUT", "/signOut", &[]),
-        ]
-    }
-
-    fn new(name: &str, path: &str, mandatory: &[(&str, bool)]) -> Self {
-        let parameter = |(name, is_password): &(&str, bool)| ParameterProperties {
-            name: (*name).to_owned(),
-            mandatory: true,
-            is_password: *is_password,
-        };
-        Self {
-            name: name.to_owned(),
-            path: path.to_owned(),
-            parameters: mandatory.iter().map(parameter).collect(),
-        }
-    }
-
-    /// Where this call finds a credential that the validator takes: a password where it lists
-    /// one, else its first parameter.
-    #[must_use]
-    pub fn sign_on_form(&self, accepts: impl Fn(CredentialKind) -> bool) -> Option<SignOnForm> {
-        let first = |secret| self.parameters.iter().find(|p| p.is_password == secret);
-        if let (true, Some(password), Some(username)) =
-            (accepts(CredentialKind::Password), first(true), first(false))
-        {
-            let (username, password) = (username.name.clone(), password.name.clone());
-            return Some(SignOnForm::Password { username, password });
-        }
-        let name = self.parameters.first()?.name.clone();
-        if accepts(CredentialKind::Token) {
-            Some(SignOnForm::Token(name))
-        } else if accepts(CredentialKind::Cookie) {
-            Some(SignOnForm::Cookie(name))
-        } else {
-            None
-        }
-    }
 }
 
 impl Service {

@@ -2,14 +2,15 @@
 //! its atomic step: when something is alive, what a presented refresh token is worth,
 //! whether a ticket or a device may be used. They read and write no store.
 
-use std::collections::BTreeMap;
+mod room;
 
 use super::{
     BeginError, DeviceChange, DeviceRequest, DeviceState, LAST_GENERATION, NewSession, NextPair,
-    PresentedRefresh, RefreshError, SESSIONS_A_PLACE, Session, SessionId, SessionLimit, Ticket,
-    UpstreamSession, WhenFull,
+    PresentedRefresh, RefreshError, Session, Ticket,
 };
 use crate::domain::{DeviceId, Timestamp};
+
+pub(super) use room::{Held, room};
 
 /// Whether something that expires then is still there now.
 pub(super) fn alive(expires_at: Timestamp, now: Timestamp) -> bool {
@@ -60,95 +61,6 @@ pub(super) fn usable(state: Option<DeviceState>) -> Result<(), BeginError> {
 /// come back over the account's limit.
 pub(super) fn may_change(from: DeviceState, change: &DeviceChange) -> bool {
     from != DeviceState::Deleted || *change == DeviceChange::State(DeviceState::Deleted)
-}
-
-/// What the session limit looks at of each of the account's sessions that is alive.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
-    pub(super) id: SessionId,
-    pub(super) upstream: Option<UpstreamSession>,
-    pub(super) begun_at: Timestamp,
-    pub(super) issued_at: Timestamp,
-}
-
-impl Held {
-    pub(super) fn of(session: &Session) -> Self {
-        let Session { id, upstream, begun_at, issued_at, .. } = *session;
-        Self { id, upstream, begun_at, issued_at }
-    }
-}
-
-/// Makes room for a session with this SSO session: answers which of the held ones are evicted
-/// for it, in order of their ids.
-///
-/// 1. If sessions of the same SSO session are held, it shares their place. Only if they are
-///    [`SESSIONS_A_PLACE`], those that were idle longest go.
-/// 2. If the places are fewer than the limit, it takes one.
-/// 3. Else it is refused, or as many places as needed are made free: those taken first, or those
-///    idle longest; of equals, those with the lower session id.
-pub(super) fn room(
-    held: &[Held],
-    upstream: Option<UpstreamSession>,
-    limit: SessionLimit,
-) -> Result<Vec<SessionId>, BeginError> {
-    let shares = |one: &&Held| upstream.is_some() && one.upstream == upstream;
-    let mut shared: Vec<&Held> = held.iter().filter(shares).collect();
-    if !shared.is_empty() {
-        shared.sort_by_key(|one| (one.issued_at, one.id));
-        shared.truncate((shared.len() + 1).saturating_sub(SESSIONS_A_PLACE));
-        return Ok(in_order(shared.iter().map(|one| one.id)));
-    }
-
-    let mut places = places(held);
-    let max = usize::try_from(limit.max.get()).unwrap_or(usize::MAX);
-    let over = (places.len() + 1).saturating_sub(max);
-    if over == 0 {
-        return Ok(Vec::new());
-    }
-    match limit.when_full {
-        WhenFull::Deny => return Err(BeginError::SessionLimit),
-        WhenFull::EvictOldest => places.sort_by_key(|place| (place.taken_at, place.first)),
-        WhenFull::EvictIdle => places.sort_by_key(|place| (place.used_at, place.first)),
-    }
-    Ok(in_order(places[..over].iter().flat_map(|place| place.sessions.iter().copied())))
-}
-
-/// One place of an account's limit and the sessions that share it.
-struct Place {
-    first: SessionId,
-    taken_at: Timestamp,
-    used_at: Timestamp,
-    sessions: Vec<SessionId>,
-}
-
-fn places(held: &[Held]) -> Vec<Place> {
-    let mut shared = BTreeMap::new();
-    let mut places: Vec<Place> = Vec::with_capacity(held.len());
-    for one in held {
-        let alone = places.len();
-        let at = one.upstream.map_or(alone, |upstream| *shared.entry(upstream).or_insert(alone));
-        match places.get_mut(at) {
-            Some(place) => {
-                place.first = place.first.min(one.id);
-                place.taken_at = place.taken_at.min(one.begun_at);
-                place.used_at = place.used_at.max(one.issued_at);
-                place.sessions.push(one.id);
-            }
-            None => places.push(Place {
-                first: one.id,
-                taken_at: one.begun_at,
-                used_at: one.issued_at,
-                sessions: vec![one.id],
-            }),
-        }
-    }
-    places
-}
-
-fn in_order(ids: impl Iterator<Item = SessionId>) -> Vec<SessionId> {
-    let mut ids: Vec<_> = ids.collect();
-    ids.sort_unstable();
-    ids
 }
 
 /// What to do about a presented refresh token.

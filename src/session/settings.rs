@@ -7,14 +7,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::memory::MemoryStore;
+use super::postgres::{self, Migrate, PostgresStore};
 use super::redis::RedisStore;
 use super::redis::settings::RedisStoreSettings;
 use super::sqlite::SqliteStore;
 use super::{Store, StoreError};
 use crate::domain::setting::{self, Problems};
+use crate::support::postgres::PostgresSettings;
 
 /// A store as it is configured. Two that are equal describe the same store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,7 @@ pub struct StoreSettings(Kind);
 enum Kind {
     Memory(MemorySettings),
     Sqlite(SqliteSettings),
+    Postgres(Box<PostgresStoreSettings>),
     Redis(Box<RedisStoreSettings>),
 }
 
@@ -57,6 +60,23 @@ pub(super) struct SqliteSettings {
     pub(super) readers: usize,
 }
 
+/// `kind = "postgres"`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PostgresStoreSettings {
+    /// The server.
+    #[serde(default)]
+    pub(super) postgres: PostgresSettings,
+    /// The schema that holds the tables, of its own or shared with others' tables.
+    #[serde(default = "default_schema")]
+    pub(super) schema: String,
+    /// What is done about tables that are missing or of an older version.
+    #[serde(default)]
+    pub(super) migrate: Migrate,
+    /// Whether the server parses and plans the statement of a refresh once a connection, not each
+    /// time. Not through a proxy that pools by transaction, unless it knows prepared statements.
+    #[serde(default)]
+    pub(super) prepared_statements: bool,
 /// `kind = "redis"`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -66,16 +86,17 @@ struct RedisTable {
 }
 
 impl StoreSettings {
-    /// Opens the store, creating what is missing. The files of `sqlite` are opened where it is
-    /// called, which blocks.
+    /// Opens the store, creating what is missing. Blocks on file I/O; must be called on a
+    /// Tokio runtime, which drives the store's connections from then on.
     ///
     /// # Errors
-    /// [`StoreError`] with the file and the reason: its directory does not exist, it cannot
-    /// be written, is no store of Cambio's or was made by a newer Cambio.
+    /// [`StoreError`] with the file or server and the reason: its directory does not exist, it
+    /// cannot be written or reached, is no store of Cambio's or was made by a newer Cambio.
     pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match &self.0 {
             Kind::Memory(settings) => Arc::new(MemoryStore::new(settings.capacity.get())),
             Kind::Sqlite(settings) => Arc::new(SqliteStore::open(settings)?),
+            Kind::Postgres(settings) => Arc::new(PostgresStore::open(settings).await?),
             Kind::Redis(settings) => Arc::new(RedisStore::open(settings).await?),
         })
     }
@@ -88,6 +109,7 @@ impl StoreSettings {
         match &self.0 {
             Kind::Memory(_) | Kind::Redis(_) => Ok(Schema { found: 0, known: 0 }),
             Kind::Sqlite(settings) => SqliteStore::schema(settings),
+            Kind::Postgres(settings) => PostgresStore::schema(settings).await,
         }
     }
 
@@ -99,6 +121,7 @@ impl StoreSettings {
         match &self.0 {
             Kind::Memory(_) | Kind::Redis(_) => Ok(()),
             Kind::Sqlite(settings) => SqliteStore::migrate(settings),
+            Kind::Postgres(settings) => PostgresStore::migrate(settings).await,
         }
     }
 }
@@ -129,6 +152,13 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
             settings.check(path, problems);
             (problems.len() == before).then_some(StoreSettings(Kind::Sqlite(settings)))
         }
+        "postgres" => {
+            more_connections(&mut value);
+            let settings: PostgresStoreSettings = setting::parse(value, path, problems)?;
+            let before = problems.len();
+            settings.check(path, problems);
+            (problems.len() == before).then_some(StoreSettings(Kind::Postgres(Box::new(settings))))
+        }
         "redis" => {
             let RedisTable { redis: settings } = setting::parse(value, path, problems)?;
             let before = problems.len();
@@ -136,7 +166,8 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
             (problems.len() == before).then(|| StoreSettings(Kind::Redis(Box::new(settings))))
         }
         other => {
-            let message = format!("unknown kind {other:?}, there are memory, sqlite and redis");
+            let message =
+                format!("unknown kind {other:?}, there are memory, sqlite, redis and postgres");
             problems.push(setting::join(path, "kind"), message);
             None
         }
@@ -159,6 +190,25 @@ impl SqliteSettings {
     }
 }
 
+impl PostgresStoreSettings {
+    fn check(&self, path: &str, problems: &mut Problems) {
+        if !postgres::is_name(&self.schema) {
+            let rule = "must be 1 to 63 of a-z 0-9 _, not begin with a digit or pg_";
+            problems.push(setting::join(path, "schema"), rule);
+        }
+        self.postgres.check(&setting::join(path, "postgres"), problems);
+    }
+}
+
+/// A session store has more to ask at a time than a validator, whose default is a few.
+fn more_connections(value: &mut Value) {
+    let Some(table) = value.as_object_mut() else { return };
+    let server = table.entry("postgres").or_insert_with(|| Value::Object(Map::new()));
+    if let Some(server) = server.as_object_mut() {
+        server.entry("max_connections").or_insert_with(|| 16.into());
+    }
+}
+
 impl Default for MemorySettings {
     fn default() -> Self {
         Self { capacity: NonZeroUsize::MIN.saturating_add(999_999) }
@@ -167,6 +217,10 @@ impl Default for MemorySettings {
 
 fn default_path() -> PathBuf {
     "/var/lib/cambio/cambio.db".into()
+}
+
+fn default_schema() -> String {
+    "cambio".to_owned()
 }
 
 fn default_cache_size() -> u64 {
@@ -200,6 +254,7 @@ mod tests {
     fn defaults_are_enough() {
         assert!(problems_of(json!({"kind": "memory"})).is_empty());
         assert!(problems_of(json!({"kind": "sqlite"})).is_empty());
+        assert!(problems_of(json!({"kind": "postgres"})).is_empty());
         assert!(problems_of(json!({"kind": "redis"})).is_empty());
     }
 
@@ -212,6 +267,13 @@ mod tests {
         let all = json!({"kind": "sqlite", "path": "", "cache_size": 1, "max_batch": 0,
             "queue": 0, "readers": 65});
         let keys = ["path", "cache_size", "max_batch", "queue", "readers"];
+        assert_eq!(problems_of(all), keys.map(|key| format!("store.{key}")));
+        let all = json!({"kind": "postgres", "schema": "a.b", "migrate": "never", "path": "x",
+            "postgres": {"host": "10.0.0.1", "max_connections": 0}});
+        assert_eq!(problems_of(all), ["store.migrate", "store.path"]);
+        let all = json!({"kind": "postgres", "schema": "a.b",
+            "postgres": {"host": "10.0.0.1", "max_connections": 0}});
+        let keys = ["schema", "postgres.tls", "postgres.max_connections"];
         assert_eq!(problems_of(all), keys.map(|key| format!("store.{key}")));
     }
 }

@@ -79,9 +79,8 @@ pub struct PostgresServer {
 }
 
 impl PostgresSettings {
-    /// Reads the password and the certificates, noting every problem under `path`.
-    pub fn load(&self, path: &str, problems: &mut Problems) -> Option<PostgresServer> {
-        let before = problems.len();
+    /// Notes every problem that can be told without reading a file, under `path`.
+    pub fn check(&self, path: &str, problems: &mut Problems) {
         let has_tls = self.tls.as_ref().is_some_and(|tls| tls.enabled);
         peer::check(&self.host, has_tls, self.allow_plain, path, problems);
         let waits = [("connect_timeout", self.connect_timeout), ("timeout", self.timeout)];
@@ -97,6 +96,12 @@ impl PostgresSettings {
         if self.database.as_deref().is_some_and(|name| !is_name(name)) {
             problems.push(join(path, "database"), "must be a name");
         }
+    }
+
+    /// Reads the password and the certificates, noting every problem under `path`.
+    pub fn load(&self, path: &str, problems: &mut Problems) -> Option<PostgresServer> {
+        let before = problems.len();
+        self.check(path, problems);
         let at = join(path, "password");
         let password = self.password.as_ref().and_then(|p| problems.ok(&at, p.load()));
         let tls = ClientTls::load(self.tls.as_ref(), &join(path, "tls"), problems);

@@ -36,13 +36,22 @@ fn names() -> impl Strategy<Value = &'static str> {
         "x-forwarded-for",
         "x-forwarded-host",
         "x-country",
+        "user-token",
         "content-type",
         "host",
         COOKIE,
     ])
 }
 
-const AGS_CALLS: [&str; 4] = ["getSessionToken", "signOnWithSessionToken", "refresh", "signOut"];
+const AGS_CALLS: [&str; 7] = [
+    "getSessionToken",
+    "signOnWithSessionToken",
+    "signOn",
+    "subsequentSignOn",
+    "refresh",
+    "signOut",
+    "signOutEverywhere",
+];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
@@ -63,7 +72,10 @@ proptest! {
                 if trusted { call.from([10, 0, 0, 1]) } else { call }
             };
             let mut calls = vec![dress(Call::get(USER_PATH)), dress(Call::get("/.well-known/jwks.json"))];
+            calls.push(dress(Call::get("/ags/devices")));
             for body in bodies {
+                let change = Call::new(http::Method::PATCH, "/ags/devices/PUB_1");
+                calls.push(dress(change.body(body.clone())));
                 for path in [COOKIE_PATH, TOKEN_PATH] {
                     calls.push(dress(Call::post(path).body(body.clone())));
                 }

@@ -4,7 +4,7 @@ use super::{Case, refused};
 use crate::support::{Call, Fixture};
 use http::Method;
 
-const ROUTES: [(&str, &str); 9] = [
+const ROUTES: [(&str, &str); 14] = [
     ("/services/v2/auth/cookiesso/token.json", "POST"),
     ("/services/v2/auth/token.json", "POST"),
     ("/services/v2/user.json", "GET,HEAD"),
@@ -13,6 +13,11 @@ const ROUTES: [(&str, &str); 9] = [
     ("/ags/signOnWithSessionToken", "POST"),
     ("/ags/refresh", "POST"),
     ("/ags/signOut", "POST"),
+    ("/ags/signOn", "POST"),
+    ("/ags/subsequentSignOn", "POST"),
+    ("/ags/signOutEverywhere", "POST"),
+    ("/ags/devices", "GET,HEAD"),
+    ("/ags/devices/PUB_1", "PATCH,DELETE"),
     ("/.well-known/jwks.json", "GET,HEAD"),
 ];
 

@@ -28,6 +28,7 @@ const UNREADABLE: &[(&str, &[&str])] = &[
     ("server.trusted_proxies = [\"10.0.0.0/8\", \"10.0.0.0/33\"]", &["server.trusted_proxies.1"]),
     ("server.cors.allowed_origins = [\"example.com\"]", &["server.cors.allowed_origins.0"]),
     ("server.tls = { certificate_file = \"x\" }", &["server.tls"]),
+    ("store.kind = \"paper\"", &["store.kind"]),
     ("store.kind = \"other\"", &["store.kind"]),
     ("store = { kind = \"redis\", redis = { topology = \"ring\" } }", &["store.redis.topology"]),
     ("store = { kind = \"memory\", readers = 7 }", &["store.readers"]),

@@ -19,11 +19,20 @@ fn the_embedded_defaults_read_as_they_stand() {
 /// The reference with every commented key in force, its files in `dir`.
 fn uncommented(dir: &Path) -> String {
     let line = |line: &str| match line.strip_prefix('#') {
-        // This key belongs to another kind of store than the one above it.
-        Some(key) if key.starts_with("capacity") => String::new(),
+        // These keys belong to other kinds of store than the one above them.
+        Some(key)
+            if ["capacity", "schema", "migrate", "prepared_statements"]
+                .iter()
+                .any(|k| key.starts_with(k)) =>
+        {
+            String::new()
+        }
         Some(key) if !key.starts_with(' ') => key.to_owned(),
         _ => line.to_owned(),
     };
+    let (before, postgres, after) = around("#[store.postgres]");
+    assert!(postgres.lines().count() > 10, "{postgres}");
+    let mut text: String = before.lines().chain(after.lines()).map(|l| line(l) + "\n").collect();
     let mut text: String = without_servers().lines().map(|l| line(l) + "\n").collect();
     for place in ["/run/secrets", "/etc/cambio", "/var/lib/GeoIP"] {
         text = text.replace(place, &dir.display().to_string());
@@ -31,6 +40,32 @@ fn uncommented(dir: &Path) -> String {
     text
 }
 
+/// What stands before, in and after the section that begins with this line.
+fn around(header: &str) -> (&str, &str, &str) {
+    let (before, rest) = DEFAULTS.split_once(header).unwrap();
+    let end = rest.find("\n[").unwrap().min(rest.find("\n#[").unwrap_or(usize::MAX));
+    (before, &rest[..end], &rest[end..])
+}
+
+#[test]
+fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
+    let (before, section, _) = around("#[store.postgres]");
+    let key = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
+    let of_postgres = ["#schema", "#migrate", "#prepared_statements"];
+    let own = before.lines().filter(|line| of_postgres.iter().any(|key| line.starts_with(key)));
+    let keys: Vec<_> =
+        own.chain(["#[store.postgres]"]).chain(section.lines().filter(key)).collect();
+    assert_eq!(keys.len(), 14, "{keys:?}");
+    let read = |keys: &[&str]| {
+        let lines: Vec<_> = keys.iter().map(|key| &key[1..]).collect();
+        let text = format!("[store]\nkind = \"postgres\"\n{}", lines.join("\n"));
+        load(&text).unwrap_or_else(|problems| panic!("{problems:?}")).store
+    };
+    // These have no value of their own when they are absent.
+    let without = ["#[", "#database", "#password", "#tls"];
+    let some: Vec<_> =
+        keys.iter().copied().filter(|k| without.iter().any(|w| k.starts_with(w))).collect();
+    assert_eq!(some.len(), without.len());
 /// The reference without the sections of stores that the default kind does not know.
 fn without_servers() -> String {
     let mut inside = false;
@@ -73,6 +108,9 @@ fn every_key_of_the_redis_store_is_one_and_has_the_default_that_is_shown() {
 }
 
 #[test]
+fn the_example_of_the_postgres_store_reads() {
+    let example = format!("{}/config/examples/store-postgres.toml", env!("CARGO_MANIFEST_DIR"));
+    assert!(load(&std::fs::read_to_string(example).unwrap()).is_ok());
 fn the_example_of_the_redis_store_reads() {
     let dir = tempfile::tempdir().unwrap();
     write_files(dir.path());
@@ -92,6 +130,9 @@ fn write_files(dir: &Path) {
     for secret in ["portal-cookie", "idp-shared", "head-end-1", "ags-key"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
+    for secret in ["crm-key", "billing-password"] {
+        write(secret, b"a-key-of-another-system\n");
+    }
     for secret in ["auth-secret", "iron-session-password", "rails-secret-key-base"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
@@ -107,6 +148,12 @@ fn write_files(dir: &Path) {
     write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));
     let authority = rcgen::generate_simple_self_signed(["sso.example.com".to_owned()]).unwrap();
     write("sso-ca.pem", authority.cert.pem().as_bytes());
+    write("client.crt", authority.cert.pem().as_bytes());
+    write("client.key", authority.signing_key.serialize_pem().as_bytes());
+    write("sso-token", b"a-token-for-the-endpoint\n");
+    write("sso-api-key", b"an API key\n");
+    let key = rcgen::KeyPair::generate().unwrap();
+    write("cambio-client-key", key.serialize_pem().as_bytes());
     write("redis-ca.pem", authority.cert.pem().as_bytes());
 }
 
@@ -124,6 +171,7 @@ fn every_kind_of_store_can_be_configured() {
     assert!(load("store = { kind = \"memory\", capacity = 1000 }").is_ok());
     assert!(load("store.kind = \"memory\"").is_ok());
     assert!(load("store = { kind = \"sqlite\", path = \"/tmp/x.db\" }").is_ok());
+    assert!(load("store.kind = \"postgres\"").is_ok());
     assert!(load("store.kind = \"redis\"").is_ok());
 }
 

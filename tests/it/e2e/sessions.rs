@@ -206,6 +206,6 @@ async fn reuse_and_eviction_are_in_the_audit_log() {
     assert_eq!(ags.refresh(&first).await.unwrap().status, 401);
     let log = audited(&server.stop("TERM").await.stderr);
     let count = |message: &str| log.iter().filter(|line| *line == message).count();
-    assert!(count("session evicted by a newer one") >= 1, "{log:?}");
+    assert!(count("sessions evicted by a newer one") >= 1, "{log:?}");
     assert_eq!(count("refresh token reused, session ended"), 1, "{log:?}");
 }

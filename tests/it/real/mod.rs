@@ -3,11 +3,18 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod account_sql;
 mod browser;
+mod canaille;
 mod fleet;
 mod glewlwyd;
+pub(crate) mod installed;
 mod llng;
+mod oidc_provider;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
+mod postgres_nodes;
+pub(crate) mod postgres_proxy;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;
@@ -18,6 +25,7 @@ mod redis_nodes;
 pub(crate) mod redis_sentinel;
 pub(crate) mod server;
 mod started;
+pub(crate) mod visitor;
 
 use std::time::{Duration, Instant};
 

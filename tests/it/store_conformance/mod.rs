@@ -15,6 +15,8 @@ macro_rules! on_every_backend {
 
             on_backend!(redis: $($clause),*);
             on_backend!(redis_cluster: $($clause),*);
+            on_backend!(postgres: $($clause),*);
+            on_backend!(pgbouncer: $($clause),*);
         }
     };
 }
@@ -24,6 +26,12 @@ macro_rules! on_every_swept_backend {
     ($($clause:ident),* $(,)?) => {
         on_backend!(memory: $($clause),*);
         on_backend!(sqlite: $($clause),*);
+        mod real {
+            use super::*;
+
+            on_backend!(postgres: $($clause),*);
+            on_backend!(pgbouncer: $($clause),*);
+        }
     };
 }
 
@@ -50,7 +58,9 @@ mod key;
 mod limit;
 mod memory;
 mod model;
+mod operator;
 mod page;
+mod postgres;
 mod redis;
 mod refresh;
 mod same;

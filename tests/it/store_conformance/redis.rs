@@ -33,7 +33,7 @@ impl Backend {
 }
 
 /// Settings for keys of its own in the Redis that tests share.
-async fn standalone() -> Value {
+pub(super) async fn standalone() -> Value {
     let node = format!("127.0.0.1:{}", redis::shared().await.port);
     let redis = json!({"nodes": [node], "password": PASSWORD, "prefix": prefix()});
     json!({"kind": "redis", "redis": redis})

@@ -265,7 +265,7 @@ async fn a_store_of_the_first_schema_is_brought_up_to_date_with_everything_in_it
 
     let store = open_at(&path).await.unwrap();
     let found = store.sessions(&tenant("nagra"), &account("1663"), at(1)).await.unwrap();
-    assert_eq!(found, [session.clone()]);
+    assert_eq!(found, std::slice::from_ref(&session));
     assert!(store.refresh(&token(&session, 1), next(1), at(1)).await.is_ok());
     assert!(store.begin(claiming(sign_on_again(2, "a"), digest(1)), at(1)).await.is_ok());
     assert_eq!(store.end_all(&tenant("nagra"), &account("1663"), at(1)).await, Ok(2));

@@ -1,0 +1,55 @@
+//! How `cambio sessions` prints sessions and their numbers: for people, and as JSON for scripts.
+
+use serde_json::json;
+
+use super::Stats;
+use crate::session::{Session, SessionId};
+
+pub(super) fn stats_lines(stats: &Stats) -> String {
+    let mut text = format!("{:>12} sessions\n", stats.values().sum::<u64>());
+    for ((tenant, service), count) in stats {
+        text.push_str(&format!("{count:>12} {tenant} / {service}\n"));
+    }
+    text
+}
+
+pub(super) fn stats_json(stats: &Stats) -> String {
+    let entry = |((tenant, service), count): (&(String, String), &u64)| json!({"tenant": tenant, "service": service, "sessions": count});
+    let services: Vec<_> = stats.iter().map(entry).collect();
+    let sessions: u64 = stats.values().sum();
+    format!("{}\n", json!({"sessions": sessions, "services": services}))
+}
+
+pub(super) fn as_line(session: &Session) -> String {
+    format!(
+        "{}\t{}\t{}\t{}\tbegun {}\tlast used {}\texpires {}",
+        name(session.id),
+        session.tenant,
+        session.facts.account.id,
+        session.device,
+        session.begun_at.secs(),
+        session.issued_at.secs(),
+        session.expires_at.secs(),
+    )
+}
+
+pub(super) fn as_json(session: &Session) -> String {
+    json!({
+        "session": name(session.id),
+        "tenant": session.tenant,
+        "service": session.service,
+        "account": session.facts.account.id,
+        "device": session.device,
+        "deviceClass": session.device_class,
+        "begunAt": session.begun_at,
+        "lastUsedAt": session.issued_at,
+        "expiresAt": session.expires_at,
+        "endsAt": session.id.ends_at,
+        "refreshes": session.generation.saturating_sub(1),
+    })
+    .to_string()
+}
+
+pub(super) fn name(id: SessionId) -> String {
+    format!("{}.{}", id.ends_at.secs(), id.number)
+}
