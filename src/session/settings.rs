@@ -77,6 +77,8 @@ pub(super) struct PostgresStoreSettings {
     /// time. Not through a proxy that pools by transaction, unless it knows prepared statements.
     #[serde(default)]
     pub(super) prepared_statements: bool,
+}
+
 /// `kind = "redis"`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
