@@ -1,6 +1,7 @@
 //! Throughput of a session store: tickets, sign-ons that claim one and register a device,
 //! refreshes and reads, before and after a number of live sessions has been put in. Run by
-//! hand: `taskset -c 0 cargo run --release --example store -- [sqlite DIR | memory] [LIVE]`;
+//! hand: `taskset -c 0 cargo run --release --example store -- [sqlite DIR | postgres TABLE | memory]
+//! [LIVE]` (the table as JSON: `{"port": 5432, "user": "cambio", "password": "…"}`);
 //! one core then holds the callers and the writer, as in a small container. With SEQUENTIAL
 //! set in the environment, session numbers ascend in their high bits.
 
@@ -31,17 +32,22 @@ fn main() {
             let path = std::path::Path::new(dir).join("store.db");
             (serde_json::json!({"kind": "sqlite", "path": path}), rest.first())
         }
+        [kind, table, rest @ ..] if kind == "postgres" => {
+            let server: serde_json::Value = serde_json::from_str(table).expect("a table as json");
+            (serde_json::json!({"kind": "postgres", "postgres": server}), rest.first())
+        }
         [kind, rest @ ..] if kind == "memory" => {
             (serde_json::json!({"kind": "memory", "capacity": 10_000_000}), rest.first())
         }
         _ => {
-            println!("usage: store [sqlite DIR | memory] [LIVE]");
+            println!("usage: store [sqlite DIR | postgres TABLE | memory] [LIVE]");
             return;
         }
     };
     let live = live.and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     let settings = settings::parse(value, "store", &mut Problems::default()).expect("settings");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let store = settings.open().await.expect("the store opens");
         let mut bench = Bench { store, next: 0 };

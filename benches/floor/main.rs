@@ -1,10 +1,11 @@
 //! The floor: what Cambio's speed is compared to by `scripts/bench`. The same HTTP stack
 //! (axum on hyper-util's auto builder, tokio, `TCP_NODELAY`), the same JSON in and out and
 //! the same number of signatures with prepared keys, and nothing else: no validation, no
-//! store, no logs, no metrics. It answers anybody with a valid-looking token under
+//! store (or one round trip to it a refresh, `store.rs`), no logs, no metrics. It answers anybody with a valid-looking token under
 //! throw-away keys, so it must never be deployed.
 
 mod claims;
+mod store;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use hyper_util::service::TowerToHyperService;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use store::Store;
 use tokens::{Algorithm, CookieAnswer, Keys, TokenBody};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -37,10 +39,29 @@ struct Args {
     /// What signs the token that a cookie is exchanged for.
     #[arg(long, value_enum, default_value_t = Algorithm::Hs512)]
     alg: Algorithm,
+    /// A Redis on this port of 127.0.0.1 is asked once a refresh.
+    #[arg(long)]
+    redis: Option<u16>,
+    /// The same of a PostgreSQL.
+    #[arg(long, conflicts_with = "redis")]
+    postgres: Option<u16>,
+    /// Prints a head-end's token for tenant `nagra`, signed with the text in BENCH_OPERATOR_SECRET, and ends.
+    #[arg(long)]
+    operator_token: bool,
+}
+
+/// What the handlers share.
+struct Floor {
+    keys: Keys,
+    store: Store,
 }
 
 fn main() -> Result<(), Error> {
     let args = Args::parse();
+    if args.operator_token {
+        println!("{}", tokens::operator_token(&std::env::var("BENCH_OPERATOR_SECRET")?));
+        return Ok(());
+    }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(args.workers).enable_all();
     // Spawned, so that connections are accepted on a worker and not on the main thread.
@@ -48,6 +69,12 @@ fn main() -> Result<(), Error> {
 }
 
 async fn serve(args: Args) -> Result<(), Error> {
+    let store = match (args.redis, args.postgres) {
+        (Some(port), _) => Store::redis(port).await?,
+        (None, Some(port)) => Store::postgres(port).await?,
+        (None, None) => Store::None,
+    };
+    let floor = Arc::new(Floor { keys: Keys::generate(args.alg)?, store });
     let router = Router::new()
         .route("/readyz", get(|| async {}))
         .route("/services/v2/auth/cookiesso/token.json", post(cookie))
@@ -55,7 +82,7 @@ async fn serve(args: Args) -> Result<(), Error> {
         .route("/ags/getSessionToken", post(mint_ticket))
         .route("/ags/signOnWithSessionToken", post(sign_on))
         .route("/ags/refresh", post(refresh))
-        .with_state(Arc::new(Keys::generate(args.alg)?));
+        .with_state(floor);
     let listener = tokio::net::TcpListener::bind(args.listen).await?;
     loop {
         let (stream, _) = listener.accept().await?;
@@ -69,9 +96,9 @@ async fn serve(args: Args) -> Result<(), Error> {
     }
 }
 
-async fn cookie(State(keys): State<Arc<Keys>>, headers: HeaderMap) -> Json<CookieAnswer> {
+async fn cookie(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Json<CookieAnswer> {
     std::hint::black_box(headers.get(header::COOKIE));
-    Json(keys.cookie_answer())
+    Json(floor.keys.cookie_answer())
 }
 
 /// What Cambio asks in the story cookie-http.
@@ -84,19 +111,20 @@ async fn mint_ticket() -> Json<Ticket> {
 }
 
 async fn sign_on(
-    State(keys): State<Arc<Keys>>,
+    State(floor): State<Arc<Floor>>,
     Json(call): Json<AgsCall>,
 ) -> (StatusCode, Json<TokenBody>) {
-    (StatusCode::CREATED, Json(keys.pair(call.device())))
+    (StatusCode::CREATED, Json(floor.keys.pair(call.device())))
 }
 
 async fn refresh(
-    State(keys): State<Arc<Keys>>,
+    State(floor): State<Arc<Floor>>,
     headers: HeaderMap,
     Json(call): Json<AgsCall>,
-) -> Json<TokenBody> {
+) -> Result<Json<TokenBody>, StatusCode> {
     std::hint::black_box(headers.get(header::AUTHORIZATION));
-    Json(keys.pair(call.device()))
+    floor.store.rotate().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok(Json(floor.keys.pair(call.device())))
 }
 
 #[derive(Serialize)]

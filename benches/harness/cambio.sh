@@ -15,8 +15,13 @@ start_cambio() {
         settings+=(CAMBIO__TENANTS__COMMUNITY__ANSWERHUB__TOKENS__PROFILE=standard)
     fi
     mkdir -p "$dir"
-    if [[ $store == http ]]; then
-        asking_config "$port" >"$dir/config.toml"
+    if [[ $store == http || $store == redis || $store == postgres ]]; then
+        {
+            echo "environment = 'development'"
+            echo "server.listen = '127.0.0.1:$port'"
+            echo "keys.encryption_key = '$(head -c 32 /dev/urandom | base64)'"
+            if [[ $store == http ]]; then asking_config; else "${store}_config"; fi
+        } >"$dir/config.toml"
         spawn "$dir" env "${settings[@]}" "$CAMBIO" serve --config "$dir/config.toml"
         return
     fi
@@ -24,14 +29,38 @@ start_cambio() {
         --listen "127.0.0.1:$port" --data-dir "$dir/data" --store "$store"
 }
 
-# asking_config PORT: a tenant whose cookies are a remote system's, which the floor plays. It is asked
+# What signs the operator's token where there is no demo that does.
+OPERATOR_SECRET='a secret of the bench, of more than 32 bytes'
+
+redis_config() {
+    echo "store = { kind = 'redis', nodes = ['127.0.0.1:$STORE_PORT'] }"
+    ags_config
+}
+
+postgres_config() {
+    echo "store = { kind = 'postgres', port = $STORE_PORT, user = 'bench', database = 'postgres' }"
+    ags_config
+}
+
+# The demo's AGS tenant.
+ags_config() {
+    cat <<END
+[validators.tickets]
+kind = "session_token"
+[tenants.nagra.ags]
+ticket_ttl = "1h"
+operator.keys = [{ kid = "bench", secret = "$OPERATOR_SECRET" }]
+[[tenants.nagra.services]]
+name = "Customer Auth Service"
+validator = "tickets"
+END
+}
+
+# asking_config: a tenant whose cookies are a remote system's, which the floor plays. It is asked
 # once; what is measured is a verdict from the cache.
 asking_config() {
     cat <<END
-environment = "development"
-server.listen = "127.0.0.1:$1"
 store.kind = "memory"
-keys.encryption_key = "$(head -c 32 /dev/urandom | base64)"
 [validators.sso]
 kind = "http"
 url = "http://127.0.0.1:$FLOOR_PORT/session"

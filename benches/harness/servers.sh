@@ -21,10 +21,12 @@ spawn() {
     PIDS+=("$PID")
 }
 
-# start_floor DIR PORT ALGORITHM
+# start_floor DIR PORT ALGORITHM [STORE]
 start_floor() {
+    local store=()
+    case ${4-} in redis | postgres) store=("--$4" "$STORE_PORT") ;; esac
     mkdir -p "$1"
-    spawn "$1" "$FLOOR" --listen "127.0.0.1:$2" --workers 1 --alg "$3"
+    spawn "$1" "$FLOOR" --listen "127.0.0.1:$2" --workers 1 --alg "$3" "${store[@]}"
 }
 
 # wait_ready DIR PORT: until GET /readyz answers 200. No process is started for a poll, so that
@@ -56,17 +58,25 @@ credentials_of_side() {
 
 # start_pair ALGORITHM STORE PROFILE: the floor, and Cambio (or the floor again).
 start_pair() {
-    start_floor "$WORK/floor" "$FLOOR_PORT" "$1"
+    start_store "$2"
+    start_floor "$WORK/floor" "$FLOOR_PORT" "$1" "$2"
     FLOOR_PID=$PID
     wait_ready "$WORK/floor" "$FLOOR_PORT"
     if [[ $NOISE ]]; then
-        start_floor "$WORK/cambio" "$CAMBIO_PORT" "$1"
+        start_floor "$WORK/cambio" "$CAMBIO_PORT" "$1" "$2"
         wait_ready "$WORK/cambio" "$CAMBIO_PORT"
         floor_credentials
     else
         start_cambio "$WORK/cambio" "$2" "$3"
         wait_ready "$WORK/cambio" "$ADMIN_PORT"
-        if [[ $2 == http ]]; then floor_credentials; else read_credentials "$WORK/cambio"; fi
+        case $2 in
+        http) floor_credentials ;;
+        redis | postgres)
+            floor_credentials
+            BENCH_OPERATOR_TOKEN=$(BENCH_OPERATOR_SECRET=$OPERATOR_SECRET "$FLOOR" --operator-token)
+            ;;
+        *) read_credentials "$WORK/cambio" ;;
+        esac
     fi
     CANDIDATE_PID=$PID
     # The floor believes anything: it gets the same bytes.

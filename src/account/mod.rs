@@ -133,7 +133,8 @@ impl AccountState {
 ///
 /// # Contract
 /// Fails closed; answers `Unavailable` when it could not find out and `Upstream` when what it was
-/// told is no account: `Unknown` only if it is sure; cancel-safe. It reports an account's state, and the stories refuse.
+/// told is no account: `Unknown` only if it is sure; cancel-safe. It reports an account's state, and
+/// the stories refuse.
 #[async_trait]
 pub trait AccountDirectory: Send + Sync + fmt::Debug {
     /// The kind's name as the configuration spells it.

@@ -151,7 +151,7 @@ fn default_endpoints(
         return if takes_passwords { Endpoint::password_flow() } else { Vec::new() };
     }
     let mut flow = Endpoint::session_token_flow();
-    if validator.kind() != "session_token" {
+    if !validator.takes_tickets() {
         flow.retain(|endpoint| endpoint.path != "/getSessionToken");
     }
     flow

@@ -5,6 +5,7 @@
 
 mod error;
 mod memory;
+mod postgres;
 mod record;
 mod redis;
 mod request;

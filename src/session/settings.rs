@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::memory::MemoryStore;
+use super::postgres::PostgresStore;
+use super::postgres::settings::{PostgresStoreSettings, more_connections};
 use super::redis::RedisStore;
 use super::redis::settings::RedisStoreSettings;
 use super::sqlite::SqliteStore;
@@ -24,6 +26,7 @@ pub struct StoreSettings(Kind);
 enum Kind {
     Memory(MemorySettings),
     Sqlite(SqliteSettings),
+    Postgres(Box<PostgresStoreSettings>),
     Redis(Box<RedisStoreSettings>),
 }
 
@@ -57,17 +60,26 @@ pub(super) struct SqliteSettings {
     pub(super) readers: usize,
 }
 
+/// `kind = "redis"`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RedisTable {
+    /// The servers, and how they are used.
+    redis: RedisStoreSettings,
+}
+
 impl StoreSettings {
-    /// Opens the store, creating what is missing. The files of `sqlite` are opened where it is
-    /// called, which blocks.
+    /// Opens the store, creating what is missing. Blocks on file I/O; must be called on a
+    /// Tokio runtime, which drives the store's connections from then on.
     ///
     /// # Errors
-    /// [`StoreError`] with the file and the reason: its directory does not exist, it cannot
-    /// be written, is no store of Cambio's or was made by a newer Cambio.
+    /// [`StoreError`] with the file or server and the reason: its directory does not exist, it
+    /// cannot be written or reached, is no store of Cambio's or was made by a newer Cambio.
     pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match &self.0 {
             Kind::Memory(settings) => Arc::new(MemoryStore::new(settings.capacity.get())),
             Kind::Sqlite(settings) => Arc::new(SqliteStore::open(settings)?),
+            Kind::Postgres(settings) => Arc::new(PostgresStore::open(settings).await?),
             Kind::Redis(settings) => Arc::new(RedisStore::open(settings).await?),
         })
     }
@@ -80,6 +92,7 @@ impl StoreSettings {
         match &self.0 {
             Kind::Memory(_) | Kind::Redis(_) => Ok(Schema { found: 0, known: 0 }),
             Kind::Sqlite(settings) => SqliteStore::schema(settings),
+            Kind::Postgres(settings) => PostgresStore::schema(settings).await,
         }
     }
 
@@ -91,6 +104,7 @@ impl StoreSettings {
         match &self.0 {
             Kind::Memory(_) | Kind::Redis(_) => Ok(()),
             Kind::Sqlite(settings) => SqliteStore::migrate(settings),
+            Kind::Postgres(settings) => PostgresStore::migrate(settings).await,
         }
     }
 }
@@ -121,14 +135,22 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
             settings.check(path, problems);
             (problems.len() == before).then_some(StoreSettings(Kind::Sqlite(settings)))
         }
-        "redis" => {
-            let settings: RedisStoreSettings = setting::parse(value, path, problems)?;
+        "postgres" => {
+            more_connections(&mut value);
+            let settings: PostgresStoreSettings = setting::parse(value, path, problems)?;
             let before = problems.len();
             settings.check(path, problems);
+            (problems.len() == before).then_some(StoreSettings(Kind::Postgres(Box::new(settings))))
+        }
+        "redis" => {
+            let RedisTable { redis: settings } = setting::parse(value, path, problems)?;
+            let before = problems.len();
+            settings.check(&setting::join(path, "redis"), problems);
             (problems.len() == before).then(|| StoreSettings(Kind::Redis(Box::new(settings))))
         }
         other => {
-            let message = format!("unknown kind {other:?}, there are memory, sqlite and redis");
+            let message =
+                format!("unknown kind {other:?}, there are memory, sqlite, redis and postgres");
             problems.push(setting::join(path, "kind"), message);
             None
         }
@@ -192,6 +214,8 @@ mod tests {
     fn defaults_are_enough() {
         assert!(problems_of(json!({"kind": "memory"})).is_empty());
         assert!(problems_of(json!({"kind": "sqlite"})).is_empty());
+        assert!(problems_of(json!({"kind": "postgres"})).is_empty());
+        assert!(problems_of(json!({"kind": "redis"})).is_empty());
     }
 
     #[test]
@@ -203,6 +227,13 @@ mod tests {
         let all = json!({"kind": "sqlite", "path": "", "cache_size": 1, "max_batch": 0,
             "queue": 0, "readers": 65});
         let keys = ["path", "cache_size", "max_batch", "queue", "readers"];
+        assert_eq!(problems_of(all), keys.map(|key| format!("store.{key}")));
+        let all = json!({"kind": "postgres", "schema": "a.b", "migrate": "never", "path": "x",
+            "postgres": {"host": "10.0.0.1", "max_connections": 0}});
+        assert_eq!(problems_of(all), ["store.migrate", "store.path"]);
+        let all = json!({"kind": "postgres", "schema": "a.b",
+            "postgres": {"host": "10.0.0.1", "max_connections": 0}});
+        let keys = ["schema", "postgres.tls", "postgres.max_connections"];
         assert_eq!(problems_of(all), keys.map(|key| format!("store.{key}")));
     }
 }

@@ -115,6 +115,10 @@ impl SsoValidator for AnyOf {
         self.members.iter().all(|member| member.validator.is_selective())
     }
 
+    fn takes_tickets(&self) -> bool {
+        self.members.iter().any(|member| member.validator.takes_tickets())
+    }
+
     fn uses_up(&self, credential: &Credential) -> bool {
         self.owner(credential).is_some_and(|owner| owner.uses_up(credential))
     }

@@ -95,6 +95,12 @@ pub trait SsoValidator: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether Cambio's own one-time tickets are among what it takes, so that a service with it
+    /// has a use for making some.
+    fn takes_tickets(&self) -> bool {
+        false
+    }
+
     /// Whether to validate is to use the credential up, so that whoever only wants to know
     /// (`explain`) must not.
     fn uses_up(&self, _credential: &Credential) -> bool {

@@ -112,6 +112,10 @@ impl SsoValidator for SessionToken {
         true
     }
 
+    fn takes_tickets(&self) -> bool {
+        true
+    }
+
     async fn validate(
         &self,
         credential: &Credential,

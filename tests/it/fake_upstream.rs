@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -66,6 +66,8 @@ struct Script {
     peak: usize,
     /// What a request must hold to be treated so, and how the others are.
     unless: Option<(String, Behaviour)>,
+    /// What it does with requests for these paths, before all of that.
+    paths: Vec<(String, Behaviour)>,
     requests: Vec<String>,
 }
 
@@ -80,6 +82,7 @@ impl Upstream {
             under_way: 0,
             peak: 0,
             unless: None,
+            paths: Vec::new(),
             requests: Vec::new(),
         };
         let gate = Gate { held: watch::Sender::new(false), arrived: watch::Sender::new(0) };
@@ -132,7 +135,19 @@ impl Upstream {
 
     /// Behaves so only to requests that hold this line.
     pub(crate) fn only_for(&self, line: &str, otherwise: Behaviour) {
-        self.script.lock().unless = Some((format!("{line}\r\n"), otherwise));
+        self.only_with(&format!("{line}\r\n"), otherwise);
+    }
+
+    /// Behaves so only to requests that hold this text.
+    pub(crate) fn only_with(&self, text: &str, otherwise: Behaviour) {
+        self.script.lock().unless = Some((text.to_owned(), otherwise));
+    }
+
+    /// Behaves this way from now on when it is asked for this path.
+    pub(crate) fn at(&self, path: &str, behaviour: Behaviour) {
+        let mut script = self.script.lock();
+        script.paths.retain(|(known, _)| known != path);
+        script.paths.push((path.to_owned(), behaviour));
     }
 
     /// Every request so far, head and body.
@@ -154,13 +169,7 @@ pub(crate) async fn refusing_origin() -> String {
 }
 
 async fn serve(mut stream: TcpStream, script: Arc<Mutex<Script>>, gate: Arc<Gate>) {
-    let mut request = Vec::new();
-    while !request.windows(4).any(|w| w == b"\r\n\r\n") {
-        if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
-            return;
-        }
-    }
-    let request = String::from_utf8_lossy(&request).into_owned();
+    let Some(request) = read_request(&mut stream).await else { return };
     let arrived = {
         let mut script = script.lock();
         script.requests.push(request.clone());
@@ -173,13 +182,38 @@ async fn serve(mut stream: TcpStream, script: Arc<Mutex<Script>>, gate: Arc<Gate
     let behaviour = {
         let mut script = script.lock();
         script.under_way -= 1;
-        let first = script.first.pop_front();
-        match &script.unless {
-            Some((line, otherwise)) if !request.contains(line) => otherwise.clone(),
-            _ => first.unwrap_or_else(|| script.then.clone()),
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        let by_path = script.paths.iter().find(|(known, _)| known == path);
+        if let Some((_, behaviour)) = by_path {
+            behaviour.clone()
+        } else {
+            let first = script.first.pop_front();
+            match &script.unless {
+                Some((text, otherwise)) if !request.contains(text) => otherwise.clone(),
+                _ => first.unwrap_or_else(|| script.then.clone()),
+            }
         }
     };
     act(&mut stream, behaviour).await;
+}
+
+/// One request, head and content; `None` when the client breaks off.
+pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut request = Vec::new();
+    while !is_whole(&request) {
+        if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
+            return None;
+        }
+    }
+    Some(String::from_utf8_lossy(&request).into_owned())
+}
+
+/// Whether it has the head and as much content as the head says.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse::<usize>().unwrap())
 }
 
 /// An upstream on TLS that answers every request with this JSON document, under the
@@ -201,7 +235,7 @@ impl TlsUpstream {
                 let acceptor = presented.lock().clone();
                 // A client that does not trust the certificate breaks the handshake off.
                 let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = read_request(&mut stream).await;
                 let length = body.len();
                 let head = format!(
                     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"

@@ -112,10 +112,13 @@ contract!(
     flask,
     http,
     http_cached,
+    introspection,
+    introspection_cached,
     iron_session,
     jwt,
     jwt_by_url,
     laravel,
+    oidc,
     rails,
     redis_session,
     redis_session_cached,
@@ -627,6 +630,87 @@ async fn cas() -> Fixture {
         nonsense: Some((asking(&nonsense.origin), good.clone())),
         _alive: vec![Box::new(hang), Box::new(nonsense)],
         ..Fixture::new(asking(&up.origin), good)
+    }
+    .keeping(up)
+}
+
+/// An authorization server that knows one token.
+async fn introspection() -> Fixture {
+    introspection_with(json!({})).await
+}
+
+async fn introspection_cached() -> Fixture {
+    introspection_with(json!({"cache": {}, "upstream": {}})).await
+}
+
+async fn introspection_with(further: serde_json::Value) -> Fixture {
+    let active = json!({"active": true, "sub": "ann", "exp": NOW.secs() + 60});
+    let up = Upstream::start(Behaviour::json(active)).await;
+    up.only_with("\r\n\r\ntoken=good-token", Behaviour::json(json!({"active": false})));
+    let hang = Upstream::start(Behaviour::Hang).await;
+    let nonsense = Upstream::start(Behaviour::json(json!({"active": "yes"}))).await;
+    let secret = json!({"client_id": "cambio", "client_secret": "secret"});
+    let asking = |origin: &str| {
+        let mut table = json!({"kind": "introspection", "url": format!("{origin}/introspect"),
+            "auth": {"client_secret_basic": secret}, "read_timeout": "60s", "timeout": "60s"});
+        table.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+        validator(table)
+    };
+    let good = token("good-token");
+    Fixture {
+        rejected: vec![token("other-token"), cookie("other-cookie")],
+        malformed: vec![token("a\r\nb"), token("zoë"), token(&"a".repeat(16 * 1024 + 1))],
+        down: Some((asking(&refusing_origin().await), good.clone())),
+        hanging: Some((asking(&hang.origin), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((asking(&nonsense.origin), good.clone())),
+        _alive: vec![Box::new(hang), Box::new(nonsense)],
+        ..Fixture::new(asking(&up.origin), good)
+    }
+    .keeping(up)
+}
+
+/// An issuer with one key, whose discovery document is where it belongs.
+async fn oidc() -> Fixture {
+    let (key, other) = (SigningKey::es256(), SigningKey::es256());
+    let up = Upstream::start(Behaviour::json(json!({"keys": [key.jwk("k1")]}))).await;
+    let document = json!({"issuer": up.origin, "jwks_uri": format!("{}/jwks", up.origin)});
+    up.at("/.well-known/openid-configuration", Behaviour::json(document));
+    let hang = Upstream::start(Behaviour::Hang).await;
+    let nonsense = Upstream::start(Behaviour::json(json!({"issuer": "https://idp"}))).await;
+    let of = |issuer: &str| {
+        validator(json!({"kind": "oidc", "issuer": issuer, "audience": "cambio",
+            "algorithms": ["ES256"], "read_timeout": "60s", "timeout": "60s"}))
+    };
+    let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": "k1"});
+    // Nobody is asked for the keys of another issuer.
+    let claims = |issuer: &str| {
+        let mut claims = claims();
+        claims["iss"] = json!(issuer);
+        claims
+    };
+    let signed = |issuer: &str| token(&key.sign(&header, &claims(issuer)));
+    let refusing = refusing_origin().await;
+    let good = signed(&up.origin);
+    let bound = {
+        let mut claims = claims(&up.origin);
+        claims["cnf"] = json!({"jkt": "abc"});
+        token(&key.sign(&header, &claims))
+    };
+    Fixture {
+        rejected: vec![
+            token(&other.sign(&header, &claims(&up.origin))),
+            token(
+                &key.sign(&json!({"alg": "ES256", "typ": "JWT", "kid": "k1"}), &claims(&up.origin)),
+            ),
+            signed("https://idp"),
+            bound,
+        ],
+        malformed: vec![token("a.b.c")],
+        down: Some((of(&refusing), signed(&refusing))),
+        hanging: Some((of(&hang.origin), signed(&hang.origin), Duration::from_millis(100))),
+        nonsense: Some((of(&nonsense.origin), signed(&nonsense.origin))),
+        _alive: vec![Box::new(hang), Box::new(nonsense)],
+        ..Fixture::new(of(&up.origin), good)
     }
     .keeping(up)
 }

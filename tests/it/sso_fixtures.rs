@@ -172,6 +172,16 @@ pub(crate) async fn refusing_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+/// The keys that the reference names under a heading, sorted.
+pub(crate) fn reference_keys<'r>(reference: &'r str, heading: &str) -> Vec<&'r str> {
+    let below = reference.lines().skip_while(|line| *line != heading).skip(1);
+    let keys = below.take_while(|line| !line.starts_with("#[") && !line.starts_with('['));
+    let key = |line: &'r str| line.split_once(" = ")?.0.strip_prefix('#');
+    let mut keys: Vec<_> = keys.filter_map(key).filter(|key| !key.starts_with(' ')).collect();
+    keys.sort_unstable();
+    keys
+}
+
 /// A file of what a real library wrote, and the cookie at a place in it.
 pub(crate) fn vector(name: &str, cookie: &str) -> (Value, String) {
     let path = format!("{}/tests/data/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));

@@ -170,6 +170,14 @@ async fn nothing_is_sent_but_the_one_credential() {
 }
 
 #[tokio::test]
+async fn what_is_accepted_is_said_once() {
+    let accept = "application/vnd.idp+json";
+    let request = sent(json!({"headers": {"Accept": accept}}), "abc").await;
+    let said: Vec<_> = request.lines().filter(|line| line.starts_with("accept:")).collect();
+    assert_eq!(said, [format!("accept: {accept}")]);
+}
+
+#[tokio::test]
 async fn a_header_gets_its_prefix() {
     let send = json!({"header": {"name": "Authorization", "prefix": "Bearer "}});
     let request = sent(json!({"method": "POST", "send": send}), "abc.def").await;

@@ -1,9 +1,11 @@
 //! Expressions, conditions, attributes and the limit of claims, through the whole gateway: what
 //! the client gets, what the token says, and what the configuration is told.
 
+use cambio::config::Sources;
 use serde_json::{Value, json};
 
 use crate::fake_upstream::{Behaviour, Upstream};
+use crate::sso_fixtures::{cookie, cx, validator};
 use crate::support::{Answer, Call, Fixture, NOW, claims_of};
 
 const FIELDS: &str = r#"
@@ -180,4 +182,28 @@ fn what_claims_may_be_is_told_at_boot() {
         let told = problems(tokens, fields);
         assert!(told.contains(says), "{tokens}: {told}");
     }
+}
+
+#[tokio::test]
+async fn the_documented_example_does_what_the_page_says() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let file = format!("{root}/config/examples/mapping.toml");
+    let example = std::fs::read_to_string(&file).unwrap();
+    let page = std::fs::read_to_string(format!("{root}/docs/mapping.md")).unwrap();
+    assert!(page.contains(&format!("```toml\n{example}```\n")), "the page shows the file");
+
+    let files = vec![file.into()];
+    let settings = cambio::config::load(&Sources { files, ..Sources::default() }).unwrap();
+    let (_, table) = settings.validators.iter().find(|(name, _)| *name == "sso").unwrap();
+    let session = json!({"user": {"login": "Ann", "dn": "cn=Ann,ou=Sales,ou=Staff"},
+        "groups": ["app-reader", "all"], "contracts": [{"number": 1663}],
+        "started": "2023-11-14T22:00:00Z", "session": {"id": "s-1"}, "methods": ["pwd", "otp"]});
+    let up = Upstream::start(Behaviour::json(session)).await;
+    let mut table = table.clone();
+    table["url"] = json!(format!("{}/session", up.origin));
+    let who = validator(table).validate(&cookie("some-session"), &cx()).await.unwrap();
+    assert_eq!((who.subject.as_str(), who.session_id.as_deref()), ("ann", Some("s-1")));
+    assert_eq!((who.roles, who.accounts[0].id.as_str()), (vec!["reader".to_owned()], "1663"));
+    assert_eq!(who.expires_at.unwrap().secs(), 1_699_999_200 + 8 * 3600);
+    assert_eq!(json!(who.attributes), json!({"department": "Sales"}));
 }

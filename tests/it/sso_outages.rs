@@ -67,6 +67,13 @@ const SESSIONS: &str = r#"
     fields = { subject = "sub" }
     cache = { ttl = "30s", jitter = 0, stale_if_error = "120s" }
 "#;
+/// The keys of one whose endpoint knows Cambio by a secret.
+const TOKENS: &str = r#"
+    kind = "introspection"
+    url = "ORIGIN/introspect"
+    auth = { client_secret_post = { client_id = "cambio", client_secret = "secret" } }
+    cache = { ttl = "30s", jitter = 0, stale_if_error = "120s" }
+"#;
 /// The keys of one that has none.
 const TICKETS: &str = r#"
     kind = "cas"
@@ -121,20 +128,20 @@ async fn answer(gateway: &Fixture) -> String {
 }
 
 /// One cell: the endpoint is well while the credential becomes known, and then is not.
-async fn cell(fault: Fault, known_for: Option<u64>) -> String {
-    let who = json!({"sub": "ann"});
+async fn cell(keys: &str, fault: Fault, known_for: Option<u64>) -> String {
+    let who = json!({"active": true, "sub": "ann"});
     if let Fault::BadCertificate = fault {
         let (trusted, other) = (certificate(), certificate());
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), trusted.cert.pem()).unwrap();
         let up = TlsUpstream::start(&trusted, who.to_string()).await;
-        let gateway = gateway(SESSIONS, &up.origin, Some(file.path()), &fault).await;
+        let gateway = gateway(keys, &up.origin, Some(file.path()), &fault).await;
         become_known(&gateway, known_for).await;
         up.present(&other);
         return answer(&gateway).await;
     }
     let mut up = Upstream::start(Behaviour::json(who)).await;
-    let gateway = gateway(SESSIONS, &up.origin, None, &fault).await;
+    let gateway = gateway(keys, &up.origin, None, &fault).await;
     become_known(&gateway, known_for).await;
     match fault {
         Fault::Behaves(behaviour) => up.then(behaviour),
@@ -171,14 +178,14 @@ async fn become_known(gateway: &Fixture, known_for: Option<u64>) {
     }
 }
 
-async fn table() -> String {
+async fn table(keys: &str) -> String {
     let mut table = "| the SSO system".to_owned();
     for (known, _) in KNOWN {
         let _ = write!(table, " | {known}");
     }
     table.push_str(" |\n|---|---|---|---|---|\n");
     let rows = faults().into_iter().chain([no_session()]).map(|(name, fault)| async move {
-        let cells = KNOWN.map(|(_, known_for)| cell(fault.clone(), known_for));
+        let cells = KNOWN.map(|(_, known_for)| cell(keys, fault.clone(), known_for));
         format!("| {name} | {} |\n", join_all(cells).await.join(" | "))
     });
     table + &join_all(rows).await.concat()
@@ -210,7 +217,7 @@ fn document(mark: &str, table: &str) {
 /// One test, because it may write both into one file.
 #[tokio::test]
 async fn the_tables_in_the_documentation_are_what_happens() {
-    let (table, tickets) = (table().await, ticket_table().await);
+    let (table, tickets) = (table(SESSIONS).await, ticket_table().await);
     document("<!-- table", &table);
     document("<!-- tickets", &tickets);
     // What the tables must never come to say, whoever writes them.
@@ -225,4 +232,17 @@ async fn the_tables_in_the_documentation_are_what_happens() {
         let cell = row.split('|').nth(2).unwrap().trim();
         assert!(cell.starts_with("502,") || cell.starts_with("503,"), "{row}");
     }
+}
+
+/// The same, save that a 401 is about Cambio's own credential.
+#[tokio::test]
+async fn an_introspection_endpoint_fails_in_the_same_ways() {
+    let documented = include_str!("../../docs/outages.md");
+    let table = table(TOKENS).await;
+    assert!(table.lines().count() > 10);
+    for row in table.lines() {
+        let ours = "| answers 401: not a fault | 502, `Retry-After: 5` | 200 | 200 | 502, `Retry-After: 5` |";
+        assert!(documented.contains(row) || row == ours, "{row}");
+    }
+    assert!(table.contains("answers 401") && !documented.contains("401: not a fault | 502"));
 }

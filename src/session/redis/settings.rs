@@ -8,7 +8,7 @@ use crate::session::StoreError;
 use crate::support::redis::{Masters, RedisServer, RedisSettings, Replicas};
 use crate::support::tls::TlsSettings;
 
-/// `kind = "redis"`.
+/// The table `redis` of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::session) struct RedisStoreSettings {
@@ -116,7 +116,7 @@ impl RedisStoreSettings {
     /// [`StoreError`] when a file has changed since [`Self::check`].
     pub(super) fn masters(&self) -> Result<Masters, StoreError> {
         let mut problems = Problems::default();
-        self.load("store", &mut problems).ok_or_else(|| {
+        self.load("store.redis", &mut problems).ok_or_else(|| {
             let texts = problems.into_vec().into_iter().map(|p| p.to_string());
             StoreError(texts.collect::<Vec<_>>().join("; "))
         })
@@ -131,7 +131,7 @@ impl RedisStoreSettings {
         // A file that is named once is read for each node; what is wrong with it is said once.
         let mut found = Problems::default();
         let servers: Vec<_> = self.nodes.iter().map(|node| self.server(node, &mut found)).collect();
-        let mut known = self.renamed(found, path, |key| if key == "host" { "nodes" } else { key });
+        let mut known = Self::renamed(found, path, |key| if key == "host" { "nodes" } else { key });
         let mut found = Problems::default();
         let sentinels: Option<Vec<_>> = match self.topology {
             Topology::Sentinel => {
@@ -139,7 +139,7 @@ impl RedisStoreSettings {
             }
             _ => Some(Vec::new()),
         };
-        known.extend(self.renamed(found, path, |key| match key {
+        known.extend(Self::renamed(found, path, |key| match key {
             "host" => "nodes",
             "user" => "sentinel_user",
             "password" => "sentinel_password",
@@ -153,10 +153,7 @@ impl RedisStoreSettings {
             }
         }
 
-        let connections = self.connections.unwrap_or(match self.wait_replicas {
-            0 => 1,
-            _ => CONNECTIONS_WHEN_WAITING,
-        });
+        let connections = self.connections();
         let servers: Option<Vec<_>> = servers.into_iter().collect();
         let (server, sentinels) = (servers?.into_iter().next()?, sentinels?);
         Some(match self.topology {
@@ -168,12 +165,14 @@ impl RedisStoreSettings {
         })
     }
 
-    fn renamed(
-        &self,
-        found: Problems,
-        path: &str,
-        name: impl Fn(&str) -> &str,
-    ) -> Vec<setting::Problem> {
+    fn connections(&self) -> usize {
+        self.connections.unwrap_or(match self.wait_replicas {
+            0 => 1,
+            _ => CONNECTIONS_WHEN_WAITING,
+        })
+    }
+
+    fn renamed(found: Problems, path: &str, name: impl Fn(&str) -> &str) -> Vec<setting::Problem> {
         let problems = found.into_vec().into_iter();
         problems
             .map(|setting::Problem { path: key, message }| {
@@ -222,3 +221,6 @@ fn split(node: &str) -> Option<(String, u16)> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Some((host.to_owned(), port.parse().ok()?))
 }
+
+#[cfg(test)]
+mod tests;

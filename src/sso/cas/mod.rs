@@ -45,6 +45,10 @@ impl SsoValidator for Cas {
         self.screen(credential).is_ok()
     }
 
+    fn is_selective(&self) -> bool {
+        true
+    }
+
     /// A service ticket is good once (CAS protocol 3.0, section 2.5).
     fn uses_up(&self, _: &Credential) -> bool {
         true

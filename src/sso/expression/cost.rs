@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::functions::{Result, result_of};
 use super::{DOCUMENT, NOW};
 
-/// The most work that one evaluation may be. A unit is below 4 ns in a release build, so this is
-/// some 30 ms in the worst case, and some tens of MiB.
+/// The most work that one evaluation may be. A unit is a few nanoseconds in a release build and
+/// holds a few bytes, so this is some tens of milliseconds and of MiB in the worst case.
 pub(super) const MAX_WORK: u64 = 8 * 1024 * 1024;
 /// The heaviest session that any expression may look at.
 const MAX_WEIGHT: u64 = 512 * 1024;

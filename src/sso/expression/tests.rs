@@ -157,7 +157,7 @@ fn no_evaluation_takes_longer_than_it_may() {
         "session.a.filter(x, x in session.a)",
         "session.a.exists(x, session < x)",
         "session.a.map(x, session.a)",
-        "session.a.all(x, session.a.all(y, x != y))",
+        "session.a.all(x, session.a.all(y, true))",
         "session.t.split('')",
         "session.t.replace('a', 'bbbbbbbbbbbbbbbb')",
         "session.a.join(session.t)",
@@ -171,14 +171,15 @@ fn no_evaluation_takes_longer_than_it_may() {
         for (texts, items) in
             [(weight / 2, weight / 2), (0, weight), (weight, 0), (weight / 9, weight / 2)]
         {
-            let items = vec!["a"; items.saturating_sub(200) / 17];
+            let items: Vec<_> =
+                (0..items.saturating_sub(200) / 23).map(|n| format!("{n:07}")).collect();
             let session = json!({"a": items, "t": "a".repeat(texts.saturating_sub(200))});
             let scope = Scope::new(&session, AT);
             let begun = Instant::now();
             let result = expression.strictly(&scope);
             let took = begun.elapsed();
             assert_ne!(result, Err(Failed("session is too large for the expression")), "{source}");
-            // A debug build on a busy machine is some fifty times slower than a release build.
+            // A debug build on a busy machine: what is allowed is some tens of milliseconds.
             assert!(took < Duration::from_secs(3), "{source}: {took:?}");
         }
         let heavy = json!({"a": vec!["a"; weight / 17 + 1], "t": ""});

@@ -32,6 +32,8 @@ struct Http {
     method: Method,
     placing: Placing,
     shape: Shape,
+    /// Whether to say so; the configuration may say it in its own way.
+    accepts_json: bool,
     success: BTreeSet<u16>,
     reject: BTreeSet<u16>,
     mapping: Mapping,
@@ -51,6 +53,10 @@ impl SsoValidator for Http {
 
     fn recognizes(&self, credential: &Credential) -> bool {
         self.screen(credential).is_ok()
+    }
+
+    fn is_selective(&self) -> bool {
+        self.shape.is_selective()
     }
 
     async fn validate(
@@ -102,10 +108,10 @@ impl Http {
         let text = credential::text(credential, MAX_LEN)?;
         self.shape.check(text)?;
         let (url, header) = self.placing.place(text)?;
-        let mut request = self
-            .upstream
-            .request(self.method.clone(), url)
-            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut request = self.upstream.request(self.method.clone(), url);
+        if self.accepts_json {
+            request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
+        }
         if [Method::POST, Method::PUT, Method::PATCH].contains(&self.method) {
             // RFC 9110 section 8.6: what could have content says that it has none.
             request = request.header(CONTENT_LENGTH, HeaderValue::from_static("0"));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reqwest::Method;
-use reqwest::header::{COOKIE, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, COOKIE, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::super::asks::Asks;
@@ -90,6 +90,7 @@ impl Settings {
             method: method?,
             placing: placing?,
             shape: self.credential,
+            accepts_json: fetch.sets(&ACCEPT).is_none(),
             success: self.success_statuses,
             reject: self.reject_statuses,
             mapping: self.fields.mapping().of_answers().that_must_end(),

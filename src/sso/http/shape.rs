@@ -17,7 +17,7 @@ pub(super) struct Shape {
     max_length: usize,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Alphabet {
     /// Whatever can be sent.
@@ -45,6 +45,11 @@ impl Shape {
         if self.min_length > self.max_length {
             problems.push(join(path, "min_length"), "must not be more than max_length");
         }
+    }
+
+    /// Whether it tells these ids from what other systems' credentials look like.
+    pub(super) fn is_selective(&self) -> bool {
+        self.alphabet != Alphabet::Any
     }
 
     /// Looks at a credential.

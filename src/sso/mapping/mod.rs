@@ -8,6 +8,7 @@ mod denial;
 mod fields;
 mod place;
 mod shapes;
+mod told;
 
 use std::borrow::Cow;
 
@@ -93,7 +94,7 @@ impl Mapping {
         end: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Verified, ValidateError> {
-        trace::note("document", || [("members", Fact::Plain(outline(document)))]);
+        trace::note("document", || [("members", Fact::Plain(told::outline(document)))]);
         let reader = Reader::new(document, now);
         let verdict = self.read(&reader, end, now);
         if let (true, Ok(who)) = (trace::is_on(), &verdict) {
@@ -196,67 +197,12 @@ impl Mapping {
             Blame::Upstream => ValidateError::Upstream(rule.to_owned()),
         }
     }
-
-    /// Notes what came of each field.
-    fn explain(&self, who: &Verified) {
-        let field = |name: &'static str, term: &Term, value: Value| {
-            trace::note("field", || {
-                [
-                    ("name", Fact::plain(name)),
-                    ("from", Fact::plain(term.to_string())),
-                    ("value", Fact::Personal(value)),
-                ]
-            });
-        };
-        field("subject", &self.subject, who.subject.as_str().into());
-        let accounts = serde_json::to_value(&who.accounts).unwrap_or_default();
-        for (name, term, value) in [
-            ("user_id", &self.user_id, Value::from(who.user_id.as_deref())),
-            ("roles", &self.roles, Value::from(who.roles.clone())),
-            ("accounts", &self.accounts, accounts),
-            ("session_id", &self.session_id, Value::from(who.session_id.as_deref())),
-            ("expires_at", &self.expires_at, Value::from(who.expires_at.map(Timestamp::secs))),
-        ] {
-            if let Some(term) = term {
-                field(name, term, value);
-            }
-        }
-        for (name, term) in &self.attributes {
-            let value = who.attributes.get(name).cloned().unwrap_or_default();
-            trace::note("field", || {
-                [
-                    ("name", Fact::plain(format!("attributes.{name}"))),
-                    ("from", Fact::plain(term.to_string())),
-                    ("value", Fact::Personal(value)),
-                ]
-            });
-        }
-    }
 }
 
 /// What a term says; an expression that fails is the other side's fault, or the configuration's,
 /// and never the credential's.
 fn find<'d>(reader: &Reader<'d>, term: &Term) -> Result<Option<Cow<'d, Value>>, ValidateError> {
     reader.find(term).map_err(|failed| ValidateError::Upstream(failed.0.to_owned()))
-}
-
-/// The names of the document's top-level members, and of what type they are.
-fn outline(document: &Value) -> Value {
-    let kind = |value: &Value| match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "text",
-        Value::Array(_) => "list",
-        Value::Object(_) => "object",
-    };
-    match document {
-        Value::Object(members) => {
-            let entry = |(name, value): (&String, &Value)| (name.clone(), Value::from(kind(value)));
-            members.iter().map(entry).collect()
-        }
-        other => kind(other).into(),
-    }
 }
 
 #[cfg(test)]

@@ -92,10 +92,9 @@ impl Cluster {
                     }
                     (node, asking) = (owner, false);
                 }
+                // A master that was cut off from the others refuses, too, and has a successor.
                 Err(fault) => {
-                    if matches!(fault.kind, FaultKind::Lost | FaultKind::Late) {
-                        self.look_soon();
-                    }
+                    self.look_soon();
                     return Err(fault);
                 }
             }

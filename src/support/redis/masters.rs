@@ -75,7 +75,12 @@ impl Masters {
             }
         };
         let outcome = tokio::time::timeout_at(deadline.into(), work).await;
-        outcome.unwrap_or_else(|_| Err(Fault::late()))
+        let outcome = outcome.unwrap_or_else(|_| Err(Fault::late()));
+        if let (Kind::Watched(sentinels, node), Err(_)) = (&self.0, &outcome) {
+            // A master that was cut off from the others answers still, and has a successor.
+            look_soon(sentinels, node);
+        }
+        outcome
     }
 
     /// All of them.
@@ -102,14 +107,25 @@ impl Masters {
     pub async fn look(&self) -> Result<(), Fault> {
         match &self.0 {
             Kind::One(_) => Ok(()),
-            Kind::Watched(sentinels, node) => {
-                if sentinels.has_moved().await? {
-                    node.forget();
-                }
-                Ok(())
-            }
+            Kind::Watched(sentinels, node) => follow(sentinels, node).await,
             Kind::Cluster(cluster) => cluster.look().await,
         }
+    }
+}
+
+/// Goes over to another master if the sentinels name another one.
+async fn follow(sentinels: &Sentinels, node: &Node) -> Result<(), Fault> {
+    if sentinels.has_moved().await? {
+        node.forget();
+    }
+    Ok(())
+}
+
+/// The same in a task of its own, unless it was done a moment ago.
+fn look_soon(sentinels: &Arc<Sentinels>, node: &Arc<Node>) {
+    if sentinels.may_be_asked() {
+        let (sentinels, node) = (Arc::clone(sentinels), Arc::clone(node));
+        tokio::spawn(async move { follow(&sentinels, &node).await });
     }
 }
 

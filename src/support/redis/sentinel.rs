@@ -2,6 +2,7 @@
 //! that a failover is followed as soon as the old master is lost or has become a replica.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
@@ -18,11 +19,16 @@ pub(super) struct Sentinels {
     server: RedisServer,
     /// The master of the newest connection.
     last: Mutex<Option<ConnectionAddr>>,
+    /// When a fault last made somebody ask.
+    asked: Mutex<Option<Instant>>,
 }
+
+/// How often faults make the sentinels be asked.
+const PAUSE: Duration = Duration::from_millis(500);
 
 impl Sentinels {
     pub(super) fn new(sentinels: Vec<RedisServer>, name: String, server: RedisServer) -> Self {
-        Self { sentinels, name, server, last: Mutex::default() }
+        Self { sentinels, name, server, last: Mutex::default(), asked: Mutex::default() }
     }
 
     pub(super) fn server(&self) -> &RedisServer {
@@ -46,6 +52,16 @@ impl Sentinels {
     pub(super) async fn has_moved(&self) -> Result<bool, Fault> {
         let master = self.master().await?;
         Ok(self.last.lock().as_ref().is_some_and(|last| *last != master))
+    }
+
+    /// Whether a fault is a reason to ask, which it is now and then.
+    pub(super) fn may_be_asked(&self) -> bool {
+        let mut asked = self.asked.lock();
+        let may = asked.is_none_or(|at| at.elapsed() >= PAUSE);
+        if may {
+            *asked = Some(Instant::now());
+        }
+        may
     }
 
     async fn master(&self) -> Result<ConnectionAddr, Fault> {

@@ -29,6 +29,8 @@ const UNREADABLE: &[(&str, &[&str])] = &[
     ("server.cors.allowed_origins = [\"example.com\"]", &["server.cors.allowed_origins.0"]),
     ("server.tls = { certificate_file = \"x\" }", &["server.tls"]),
     ("store.kind = \"paper\"", &["store.kind"]),
+    ("store.kind = \"other\"", &["store.kind"]),
+    ("store = { kind = \"redis\", redis = { topology = \"ring\" } }", &["store.redis.topology"]),
     ("store = { kind = \"memory\", readers = 7 }", &["store.readers"]),
     ("keys.encryption_kee = \"x\"", &["keys.encryption_kee"]),
     ("tenants.\"a b\" = {}", &["tenants.a b"]),

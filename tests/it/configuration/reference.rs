@@ -6,7 +6,7 @@ use std::process::Command;
 
 use cambio::app::{App, World};
 use cambio::config::DEFAULTS;
-use cambio::session::settings::memory;
+use cambio::session::settings::{StoreSettings, memory};
 
 use super::load;
 use crate::support::{BASE, mmdb};
@@ -19,16 +19,91 @@ fn the_embedded_defaults_read_as_they_stand() {
 /// The reference with every commented key in force, its files in `dir`.
 fn uncommented(dir: &Path) -> String {
     let line = |line: &str| match line.strip_prefix('#') {
-        // This key belongs to another kind of store than the one above it.
-        Some(key) if key.starts_with("capacity") => String::new(),
+        // These keys belong to other kinds of store than the one above them.
+        Some(key) if key.starts_with("capacity") || of_postgres(key) => String::new(),
         Some(key) if !key.starts_with(' ') => key.to_owned(),
         _ => line.to_owned(),
     };
-    let mut text: String = DEFAULTS.lines().map(|l| line(l) + "\n").collect();
+    let mut text: String = without_servers().lines().map(|l| line(l) + "\n").collect();
     for place in ["/run/secrets", "/etc/cambio", "/var/lib/GeoIP"] {
         text = text.replace(place, &dir.display().to_string());
     }
     text
+}
+
+/// The reference without the sections of stores that the default kind does not know.
+fn without_servers() -> String {
+    let mut inside = false;
+    let lines = DEFAULTS.lines().filter(|line| {
+        if line.starts_with('[') || line.starts_with("#[") {
+            inside = line.starts_with("#[store.");
+        }
+        !inside
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The commented keys of a section, as they stand there.
+fn keys_of(header: &str) -> Vec<&'static str> {
+    let (_, section) = DEFAULTS.split_once(header).unwrap();
+    let section = section.split("\n[").next().unwrap().split("\n#[").next().unwrap();
+    let key = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
+    section.lines().filter(key).map(|line| &line[1..]).collect()
+}
+
+/// What a text with these files in it reads as.
+fn read(text: &str) -> StoreSettings {
+    let dir = tempfile::tempdir().unwrap();
+    write_files(dir.path());
+    let place = dir.path().display().to_string();
+    let text = text.replace("/run/secrets", &place).replace("/etc/cambio", &place);
+    load(&text).unwrap_or_else(|problems| panic!("{problems:?}")).store
+}
+
+/// The keys that begin so: those that have no value of their own when they are absent.
+fn without_default<'a>(keys: &[&'a str], names: &[&str]) -> Vec<&'a str> {
+    keys.iter().copied().filter(|key| names.iter().any(|name| key.starts_with(name))).collect()
+}
+
+#[test]
+fn every_key_of_the_redis_store_is_one_and_has_the_default_that_is_shown() {
+    let keys = keys_of("#[store.redis]");
+    assert_eq!(keys.len(), 17, "{keys:?}");
+    let some = without_default(&keys, &["user", "password", "sentinel_", "tls", "connections"]);
+    assert_eq!(some.len(), 6);
+    let [all, some] = [keys, some].map(|keys| {
+        read(&format!("[store]\nkind = \"redis\"\n[store.redis]\n{}", keys.join("\n")))
+    });
+    assert_eq!(all, some);
+}
+
+#[test]
+fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
+    let keys = keys_of("#[store.postgres]");
+    assert_eq!(keys.len(), 10, "{keys:?}");
+    let some = without_default(&keys, &["database", "password", "tls"]);
+    assert_eq!(some.len(), 3);
+    let own: Vec<_> =
+        keys_of("[store]").into_iter().filter(|key| of_postgres(key)).map(str::to_owned).collect();
+    assert_eq!(own.len(), 3, "{own:?}");
+    let [all, some] = [(own, keys), (Vec::new(), some)].map(|(own, keys)| {
+        let (own, keys) = (own.join("\n"), keys.join("\n"));
+        read(&format!("[store]\nkind = \"postgres\"\n{own}\n[store.postgres]\n{keys}"))
+    });
+    assert_eq!(all, some);
+}
+
+/// Whether a key of `[store]` is the PostgreSQL store's alone.
+fn of_postgres(key: &str) -> bool {
+    ["schema", "migrate", "prepared_statements"].iter().any(|own| key.starts_with(own))
+}
+
+#[test]
+fn the_examples_of_stores_that_are_servers_read() {
+    for name in ["store-redis.toml", "store-postgres.toml"] {
+        let example = format!("{}/config/examples/{name}", env!("CARGO_MANIFEST_DIR"));
+        read(&std::fs::read_to_string(example).unwrap());
+    }
 }
 
 /// Every file that the reference names, with something good in it.
@@ -38,6 +113,9 @@ fn write_files(dir: &Path) {
     for secret in ["portal-cookie", "idp-shared", "head-end-1", "ags-key"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
+    for secret in ["crm-key", "billing-password"] {
+        write(secret, b"a-key-of-another-system\n");
+    }
     for secret in ["auth-secret", "iron-session-password", "rails-secret-key-base"] {
         write(secret, b"a secret of more than thirty-two bytes\n");
     }
@@ -46,11 +124,28 @@ fn write_files(dir: &Path) {
         write(framework, b"a framework's secret\n");
         write(&format!("{framework}-old"), b"a framework's old secret\n");
     }
+    write("redis-password", b"a password\n");
+    write("sentinel-password", b"a password\n");
+    for secret in ["app-session-secret", "app-redis-password", "app-postgres-password"] {
+        write(secret, b"a secret of an application\n");
+    }
+    let own = rcgen::generate_simple_self_signed(["cambio.example.com".to_owned()]).unwrap();
+    for certificate in ["app-ca.pem", "app-client.pem"] {
+        write(certificate, own.cert.pem().as_bytes());
+    }
+    write("app-client-key.pem", own.signing_key.serialize_pem().as_bytes());
     write("users.toml", b"");
     write("accounts.toml", b"");
     write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));
     let authority = rcgen::generate_simple_self_signed(["sso.example.com".to_owned()]).unwrap();
     write("sso-ca.pem", authority.cert.pem().as_bytes());
+    write("client.crt", authority.cert.pem().as_bytes());
+    write("client.key", authority.signing_key.serialize_pem().as_bytes());
+    write("sso-token", b"a-token-for-the-endpoint\n");
+    write("sso-api-key", b"an API key\n");
+    let key = rcgen::KeyPair::generate().unwrap();
+    write("cambio-client-key", key.serialize_pem().as_bytes());
+    write("redis-ca.pem", authority.cert.pem().as_bytes());
 }
 
 #[tokio::test]
@@ -67,6 +162,8 @@ fn every_kind_of_store_can_be_configured() {
     assert!(load("store = { kind = \"memory\", capacity = 1000 }").is_ok());
     assert!(load("store.kind = \"memory\"").is_ok());
     assert!(load("store = { kind = \"sqlite\", path = \"/tmp/x.db\" }").is_ok());
+    assert!(load("store.kind = \"postgres\"").is_ok());
+    assert!(load("store.kind = \"redis\"").is_ok());
 }
 
 /// Runs `cambio check` on a configuration, with this in the environment.

@@ -21,9 +21,9 @@ pub(crate) async fn send(request: RequestBuilder) -> Response {
 /// The value of the cookie that an answer sets.
 pub(crate) fn cookie_of(answer: &Response, name: &str) -> String {
     let lines = answer.headers().get_all(SET_COOKIE).iter().map(|line| line.to_str().unwrap());
-    let value =
+    let mut value =
         lines.filter_map(|line| line.split(';').next()?.strip_prefix(name)?.strip_prefix('='));
-    value.last().unwrap_or_else(|| panic!("no cookie {name}: {answer:?}")).to_owned()
+    value.next_back().unwrap_or_else(|| panic!("no cookie {name}: {answer:?}")).to_owned()
 }
 
 /// Where an answer sends the browser.

@@ -3,20 +3,35 @@
 //! leaves every test under a module named `real` out.
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
+mod account_sql;
+mod apps;
 mod browser;
+mod canaille;
+mod django;
+mod express;
+mod flask;
 mod fleet;
 mod glewlwyd;
+pub(crate) mod installed;
 mod llng;
+mod oidc_provider;
+pub(crate) mod pgbouncer;
+mod php;
 pub(crate) mod postgres;
+mod postgres_nodes;
+pub(crate) mod postgres_proxy;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;
 mod redis_failover;
 mod redis_load;
 mod redis_network;
+mod redis_nodes;
 pub(crate) mod redis_sentinel;
 pub(crate) mod server;
 mod started;
+mod store_tls;
+pub(crate) mod visitor;
 
 use std::time::{Duration, Instant};
 

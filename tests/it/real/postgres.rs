@@ -61,11 +61,7 @@ impl Postgres {
         &self,
         database: &str,
     ) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
-        let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(self.port).user(USER).password(PASSWORD).dbname(database);
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
-        tokio::spawn(connection);
-        Ok(client)
+        connect(self.port, database).await
     }
 
     /// A new, empty database; answers its name.
@@ -84,6 +80,18 @@ impl Postgres {
         })
         .await;
     }
+}
+
+/// A connection of the superuser, to PostgreSQL or to what stands in front of it.
+pub(crate) async fn connect(
+    port: u16,
+    database: &str,
+) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(port).user(USER).password(PASSWORD).dbname(database);
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 /// The PostgreSQL that tests share.

@@ -18,10 +18,11 @@ pub(crate) struct RedisCluster {
 
 /// What a node says of another one, or of itself.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) port: u16,
-    pub(crate) flags: String,
-    pub(crate) slots: usize,
+struct Seen {
+    id: String,
+    port: u16,
+    flags: String,
+    slots: usize,
 }
 
 impl RedisCluster {
@@ -35,8 +36,10 @@ impl RedisCluster {
         let mut nodes = Vec::new();
         for number in 0..NODES {
             let bus = free_port().to_string();
-            // A master counts as lost after a second.
-            let plain = "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly no \
+            // A master counts as lost after two seconds. Replicas stay with theirs, so that a machine
+            // that is too busy to answer in time leaves no master without.
+            let plain = "--cluster-enabled yes --cluster-node-timeout 2000 --appendonly no \
+                         --cluster-allow-replica-migration no --cluster-replica-validity-factor 0 \
                          --repl-diskless-sync-delay 0 --cluster-port";
             let mut args: Vec<_> = plain.split_whitespace().chain([bus.as_str()]).collect();
             args.extend(["--save", ""]);
@@ -104,6 +107,24 @@ impl RedisCluster {
         .await;
     }
 
+    /// Moves so many slots, with what is in them, from one master to another.
+    pub(crate) async fn reshard(&self, slots: usize) {
+        let master = &self.nodes[self.master().await];
+        let seen = master.seen().await.unwrap();
+        let from = seen.iter().find(|node| node.flags.contains("myself")).unwrap();
+        let other = |node: &&Seen| node.slots > 0 && node.id != from.id;
+        let to = seen.iter().find(other).unwrap();
+        let folder = master.server.folder();
+        let mut reshard = folder.command("reshard", "redis-cli");
+        reshard.env("REDISCLI_AUTH", PASSWORD).args(["--cluster", "reshard"]);
+        reshard
+            .arg(format!("127.0.0.1:{}", master.port))
+            .args(["--cluster-yes", "--cluster-slots"]);
+        reshard.arg(slots.to_string());
+        reshard.args(["--cluster-from", &from.id, "--cluster-to", &to.id]);
+        tokio::task::block_in_place(|| folder.run("reshard", reshard));
+    }
+
     /// The number of a node that is a master with slots, by its own word.
     pub(crate) async fn master(&self) -> usize {
         eventually("somebody is master", async || {
@@ -131,7 +152,12 @@ impl Redis {
                 let place = words.get(1)?.split('@').next()?;
                 let flags = (*words.get(2)?).to_owned();
                 let port = place.rsplit_once(':')?.1.parse().ok()?;
-                Some(Seen { port, flags, slots: words.len().saturating_sub(8) })
+                Some(Seen {
+                    id: words[0].to_owned(),
+                    port,
+                    flags,
+                    slots: words.len().saturating_sub(8),
+                })
             })
             .collect()
     }

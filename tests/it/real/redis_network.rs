@@ -17,7 +17,7 @@ const BOUND: Duration = Duration::from_secs(5);
 /// Gateways that have Redis at this port, and little patience.
 async fn hasty(port: u16) -> Nodes {
     nodes(&format!(
-        "store = {{ kind = \"redis\", nodes = [\"127.0.0.1:{port}\"], password = {PASSWORD:?},
+        "store.kind = \"redis\"\nstore.redis = {{ nodes = [\"127.0.0.1:{port}\"], password = {PASSWORD:?},
             connect_timeout = \"200ms\", timeout = \"300ms\", deadline = \"500ms\" }}"
     ))
     .await
@@ -142,7 +142,7 @@ async fn a_cluster_node_that_went_silent_is_only_its_own_accounts_503() {
     }
     let redis = RedisCluster::start_behind(&proxies).await;
     let nodes = nodes(&format!(
-        "store = {{ kind = \"redis\", topology = \"cluster\", nodes = {:?}, password = {PASSWORD:?},
+        "store.kind = \"redis\"\nstore.redis = {{ topology = \"cluster\", nodes = {:?}, password = {PASSWORD:?},
             connect_timeout = \"200ms\", timeout = \"300ms\", deadline = \"500ms\" }}",
         proxies.iter().map(|proxy| format!("127.0.0.1:{}", proxy.port)).collect::<Vec<_>>()
     ))

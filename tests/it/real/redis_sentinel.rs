@@ -20,7 +20,7 @@ pub(crate) struct Watched {
 
 /// A running sentinel.
 pub(crate) struct Sentinel {
-    pub(crate) server: Server,
+    _server: Server,
     pub(crate) port: u16,
 }
 
@@ -103,7 +103,7 @@ impl Sentinel {
         command.args(["sentinel.conf", "--sentinel"]);
         let mut server = Server::start("sentinel", folder, command);
         server.listens(port).await;
-        Self { server, port }
+        Self { _server: server, port }
     }
 
     /// The port of who it says is master.
@@ -113,7 +113,7 @@ impl Sentinel {
         Some(port)
     }
 
-    async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
+    pub(crate) async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
         super::redis::ask(self.port, SENTINEL_PASSWORD, words).await
     }
 }

@@ -15,6 +15,8 @@ macro_rules! on_every_backend {
 
             on_backend!(redis: $($clause),*);
             on_backend!(redis_cluster: $($clause),*);
+            on_backend!(postgres: $($clause),*);
+            on_backend!(pgbouncer: $($clause),*);
         }
     };
 }
@@ -24,6 +26,12 @@ macro_rules! on_every_swept_backend {
     ($($clause:ident),* $(,)?) => {
         on_backend!(memory: $($clause),*);
         on_backend!(sqlite: $($clause),*);
+        mod real {
+            use super::*;
+
+            on_backend!(postgres: $($clause),*);
+            on_backend!(pgbouncer: $($clause),*);
+        }
     };
 }
 
@@ -52,6 +60,7 @@ mod memory;
 mod model;
 mod operator;
 mod page;
+mod postgres;
 mod redis;
 mod refresh;
 mod same;

@@ -21,9 +21,9 @@ impl Backend {
     pub(super) async fn redis_cluster() -> Self {
         let cluster = redis_cluster::shared().await;
         let nodes = &cluster.places()[..2];
-        let settings = json!({"kind": "redis", "topology": "cluster", "nodes": nodes,
-            "password": PASSWORD, "prefix": prefix()});
-        Self::in_redis(&settings).await
+        let redis = json!({"topology": "cluster", "nodes": nodes, "password": PASSWORD,
+            "prefix": prefix()});
+        Self::in_redis(&json!({"kind": "redis", "redis": redis})).await
     }
 
     async fn in_redis(settings: &Value) -> Self {
@@ -35,7 +35,8 @@ impl Backend {
 /// Settings for keys of its own in the Redis that tests share.
 pub(super) async fn standalone() -> Value {
     let node = format!("127.0.0.1:{}", redis::shared().await.port);
-    json!({"kind": "redis", "nodes": [node], "password": PASSWORD, "prefix": prefix()})
+    let redis = json!({"nodes": [node], "password": PASSWORD, "prefix": prefix()});
+    json!({"kind": "redis", "redis": redis})
 }
 
 /// Keys that nobody else has.

@@ -4,7 +4,7 @@
 use tokio::sync::OnceCell;
 
 use crate::real::redis_sentinel::{MASTER, SENTINEL_PASSWORD, Watched};
-use crate::real::{redis, redis_cluster};
+use crate::real::{postgres, redis, redis_cluster};
 
 /// A `[store]` table.
 pub(super) struct Shared {
@@ -30,12 +30,24 @@ impl Shared {
         let nodes = redis_cluster::shared().await.places();
         Self { table: redis_table("cluster", &nodes, name) }
     }
+
+    /// In a database of its own, so that it needs no name.
+    pub(super) async fn postgres(_: &str) -> Self {
+        let server = postgres::shared().await;
+        let (port, database) = (server.port, server.database().await);
+        let (user, password) = (postgres::USER, postgres::PASSWORD);
+        let table = format!(
+            "kind = \"postgres\"\npostgres = {{ port = {port}, database = \"{database}\", \
+             user = \"{user}\", password = \"{password}\" }}"
+        );
+        Self { table }
+    }
 }
 
 /// `name` keeps the tests' keys apart.
 fn redis_table(topology: &str, nodes: &[String], name: &str) -> String {
     format!(
-        "kind = \"redis\"\ntopology = \"{topology}\"\nnodes = {nodes:?}\npassword = \"{}\"\n\
+        "kind = \"redis\"\n[store.redis]\ntopology = \"{topology}\"\nnodes = {nodes:?}\npassword = \"{}\"\n\
          prefix = \"fleet-{name}:\"",
         redis::PASSWORD
     )
@@ -72,6 +84,16 @@ macro_rules! on_every_shared_store {
                     let name = stringify!($story);
                     let store = crate::real::fleet::stores::Shared::redis_cluster(name).await;
                     super::$story(&store).await;
+                }
+            )*
+        }
+
+        mod on_postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() {
+                    let name = stringify!($story);
+                    super::$story(&crate::real::fleet::stores::Shared::postgres(name).await).await;
                 }
             )*
         }

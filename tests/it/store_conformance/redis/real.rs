@@ -14,10 +14,9 @@ use crate::real::redis::{PASSWORD, Redis};
 
 /// Settings for a Redis at this port, with more of them.
 fn settings(port: u16, more: Value) -> Value {
-    let mut settings = json!({"kind": "redis", "nodes": [format!("127.0.0.1:{port}")],
-        "password": PASSWORD});
-    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    settings
+    let mut redis = json!({"nodes": [format!("127.0.0.1:{port}")], "password": PASSWORD});
+    redis.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"kind": "redis", "redis": redis})
 }
 
 async fn text_of(redis: &Redis, words: &[&str]) -> String {

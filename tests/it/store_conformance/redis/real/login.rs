@@ -49,7 +49,7 @@ async fn a_user_with_these_rights_can_do_everything() {
 async fn a_wrong_password_is_said_and_not_shown() {
     let redis = Redis::start().await;
     let mut without = settings(redis.port, json!({}));
-    without.as_object_mut().unwrap().remove("password");
+    without["redis"].as_object_mut().unwrap().remove("password");
     for settings in [settings(redis.port, json!({"password": "wrong one"})), without] {
         let error = open(settings).await.unwrap_err();
         assert!(!error.0.contains("wrong one"), "{error}");
@@ -103,7 +103,7 @@ async fn tls_believes_the_configured_authority_only() {
     assert!(store.begin(sign_on(1, "a"), at(0)).await.is_ok());
     assert!(open(trusting(&other)).await.is_err());
     let mut named = trusting(&ca);
-    named["nodes"] = json!([format!("localhost:{port}")]);
+    named["redis"]["nodes"] = json!([format!("localhost:{port}")]);
     assert!(open(named).await.is_err(), "the certificate is for the address only");
     assert!(open(settings(port, json!({}))).await.is_err(), "not in the clear");
 }

@@ -9,6 +9,17 @@ async fn behind_proxy() -> (Redis, Proxy, Arc<dyn Store>) {
     let redis = Redis::start().await;
     let proxy = Proxy::to(redis.port).await;
     let store = open(settings(proxy.port, json!({}))).await.unwrap();
+    // The first use of a script has two answers: that it is unknown, and the one that counts.
+    let warm = tenant("warm");
+    let new = NewSession { tenant: warm.clone(), ..sign_on(1, "a") };
+    let session = store.begin(new, at(0)).await.unwrap().session;
+    store.refresh(&token(&session, 1), next(0), at(0)).await.unwrap();
+    let account = account("1663");
+    assert!(store.end(&warm, &account, session.id, &session.device, at(0)).await.unwrap());
+    let change = DeviceChange::Name(None);
+    assert!(store.change_device(&warm, &account, &session.device, change).await.unwrap());
+    store.put_ticket(digest(255), ticket()).await.unwrap();
+    assert!(store.swap_keys("warm", 0, b"").await.unwrap());
     (redis, proxy, store)
 }
 

@@ -1,0 +1,46 @@
+# The stores that are servers: started for a story with nothing in them, on the load generator's core, stopped
+# with the others. Both sides ask the same one.
+# shellcheck shell=bash disable=SC2034,SC2154 # shares its variables with scripts/bench
+
+# start_store KIND: redis or postgres; any other kind is no server.
+start_store() {
+    STORE_PORT=$((FLOOR_PORT + 4))
+    case $1 in
+    redis)
+        mkdir -p "$WORK/redis"
+        beside "$WORK/redis" redis-server --port "$STORE_PORT" --bind 127.0.0.1 --dir "$WORK/redis" \
+            --save '' --appendonly no
+        ;;
+    postgres)
+        local as=() bin
+        bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
+        mkdir -p "$WORK/postgres"
+        if [[ $(id -u) == 0 ]]; then
+            as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+            POSTGRES_DIR=$(mktemp -d)
+            chown postgres: "$POSTGRES_DIR"
+        else
+            POSTGRES_DIR=$WORK/postgres
+        fi
+        # Nobody else is on this machine's loopback while it measures, and there is nothing in it.
+        (cd / && "${as[@]}" "${bin:+$bin/}initdb" -D "$POSTGRES_DIR/data" -A trust -U bench --locale=C.UTF-8 >/dev/null)
+        beside "$WORK/postgres" "${as[@]}" "${bin:+$bin/}postgres" -D "$POSTGRES_DIR/data" -p "$STORE_PORT" \
+            -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=100
+        ;;
+    *) return 0 ;;
+    esac
+    local deadline=$((SECONDS + 30))
+    until { exec 9<>"/dev/tcp/127.0.0.1/$STORE_PORT"; } 2>/dev/null; do
+        ((SECONDS < deadline)) || die 1 "$1 did not get ready"
+        sleep 0.05
+    done
+    exec 9>&-
+}
+
+# beside DIR COMMAND…: starts a server on the load generator's core.
+beside() {
+    local dir=$1
+    shift
+    taskset -c "$LOAD_CORE" "$@" >"$dir/stdout" 2>"$dir/stderr" </dev/null &
+    PIDS+=("$!")
+}

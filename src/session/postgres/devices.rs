@@ -1,0 +1,100 @@
+//! Devices in PostgreSQL. Registering one is part of `begin.rs`.
+
+use async_trait::async_trait;
+use futures_util::future::{join, join3};
+
+use super::call::Operation;
+use super::error::Error;
+use super::on::{BEGIN, On};
+use super::value::Value;
+use super::{PostgresStore, row};
+use crate::domain::{AccountId, DeviceId, TenantId};
+use crate::session::{Device, DeviceChange, DeviceState, DeviceStore, StoreError};
+
+#[async_trait]
+impl DeviceStore for PostgresStore {
+    async fn devices(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+    ) -> Result<Vec<Device>, StoreError> {
+        self.call(List { tenant: tenant.clone(), account: account.clone() }).await
+    }
+
+    async fn change_device(
+        &self,
+        tenant: &TenantId,
+        account: &AccountId,
+        device: &DeviceId,
+        change: DeviceChange,
+    ) -> Result<bool, StoreError> {
+        let (tenant, account, device) = (tenant.clone(), account.clone(), device.clone());
+        match change {
+            DeviceChange::Name(name) => self.call(Rename { tenant, account, device, name }).await,
+            DeviceChange::State(to) => self.call(Set { tenant, account, device, to }).await,
+        }
+    }
+}
+
+struct List {
+    tenant: TenantId,
+    account: AccountId,
+}
+
+impl Operation for List {
+    type Answer = Vec<Device>;
+
+    async fn run(&self, on: On<'_>) -> Result<Vec<Device>, Error> {
+        let owner = row::owner(&self.tenant, &self.account);
+        on.rows(&on.sql.list_devices, &owner).await?.iter().map(row::device).collect()
+    }
+}
+
+struct Rename {
+    tenant: TenantId,
+    account: AccountId,
+    device: DeviceId,
+    name: Option<String>,
+}
+
+impl Operation for Rename {
+    type Answer = bool;
+
+    async fn run(&self, on: On<'_>) -> Result<bool, Error> {
+        let change = [Value::Text(self.device.as_str()), Value::words(self.name.as_deref())];
+        let values = row::with(&row::owner(&self.tenant, &self.account), &change);
+        Ok(on.execute(&on.sql.name_device, &values).await? == 1)
+    }
+}
+
+/// A change of state, which the device's sessions are told: under the account's lock, so that
+/// no sign-on begins one on it in between. One round trip.
+struct Set {
+    tenant: TenantId,
+    account: AccountId,
+    device: DeviceId,
+    to: DeviceState,
+}
+
+impl Operation for Set {
+    type Answer = bool;
+
+    const IS_TRANSACTION: bool = true;
+
+    async fn run(&self, on: On<'_>) -> Result<bool, Error> {
+        let owner = row::owner(&self.tenant, &self.account);
+        let change = [Value::Text(self.device.as_str()), Value::Int2(row::state_number(self.to))];
+        let values = row::with(&owner, &change);
+        let (begun, (locked, set), committed) = join3(
+            on.simple(BEGIN),
+            join(on.rows(&on.sql.find_account, &owner), on.row(&on.sql.set_device, &values)),
+            on.simple("COMMIT"),
+        )
+        .await;
+        begun?;
+        locked?;
+        let set = set?.as_ref().map(|set| row::column(set, 0)).transpose()?;
+        committed?;
+        Ok(set.unwrap_or(false))
+    }
+}
