@@ -15,7 +15,7 @@ mod real {
             .args(args)
             .arg("--config")
             .arg(config)
-            .env("CAMBIO__STORE__PASSWORD", password)
+            .env("CAMBIO__STORE__REDIS__PASSWORD", password)
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -25,12 +25,12 @@ mod real {
 
     /// A configuration file of these settings, without their password; and the password.
     fn configuration(dir: &Path, settings: &Value) -> (std::path::PathBuf, String) {
-        let mut settings = settings.clone();
+        let mut settings = settings["redis"].clone();
         let password = settings.as_object_mut().unwrap().remove("password").unwrap();
         let text = |(key, value): (&String, &Value)| format!("{key} = {value}\n");
         let lines: String = settings.as_object().unwrap().iter().map(text).collect();
         let path = dir.join("operator.toml");
-        std::fs::write(&path, format!("[store]\n{lines}")).unwrap();
+        std::fs::write(&path, format!("[store]\nkind = \"redis\"\n[store.redis]\n{lines}")).unwrap();
         (path, password.as_str().unwrap().to_owned())
     }
 
