@@ -74,13 +74,14 @@ async fn a_master_that_sentinels_depose_is_left_for_its_successor() {
     let redis = Watched::start().await;
     let nodes = nodes(&format!(
         "store.kind = \"redis\"\nstore.redis = {{ topology = \"sentinel\", nodes = {:?}, password = {PASSWORD:?},
-            master_name = {MASTER:?}, sentinel_password = {SENTINEL_PASSWORD:?}, wait_replicas = 1 }}",
+            master_name = {MASTER:?}, sentinel_password = {SENTINEL_PASSWORD:?}, wait_replicas = 2 }}",
         redis.places()
     ))
     .await;
     let load = Load::start(&nodes, CLIENTS).await;
     let master = redis.master().await;
-    // It lives on as a replica, and says so.
+    // It lives on, and takes writes for a while beside its successor: hence both replicas are
+    // waited for, and whoever is still with it is told 503.
     redis.sentinels[0].ask(&["SENTINEL", "FAILOVER", MASTER]).await.unwrap();
     redis.deposed(master).await;
     redis.settled(2).await;

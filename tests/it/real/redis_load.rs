@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::eventually;
-use crate::support::{Call, Fixture};
+use crate::support::{Call, Fixture, OPERATOR_TENANT, operator_token};
 
 /// How long a client waits after a 503; `Retry-After` says more, and a test has less time.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -115,7 +115,12 @@ impl Load {
 impl Shared {
     /// One session, refreshed again and again, at one node and the other.
     async fn refresh(&self, nodes: &Nodes, client: usize) -> Value {
-        let mut pair = nodes[0].signed_on(&format!("refreshing{client}")).await;
+        let account = format!("refreshing{client}");
+        let mut pair = loop {
+            if let Some(pair) = self.begin([&nodes[0], &nodes[1]], &account).await {
+                break pair;
+            }
+        };
         let mut turn = 0;
         while !self.ended.load(Ordering::Relaxed) {
             turn += 1;
@@ -133,16 +138,19 @@ impl Shared {
         let mut turn = 0;
         while !self.ended.load(Ordering::Relaxed) {
             turn += 1;
-            let (one, other) = (&nodes[turn % 2], &nodes[(turn + 1) % 2]);
-            let account = format!("account{client}-{turn}");
-            let token = crate::support::operator_token(crate::support::OPERATOR_TENANT, &account);
-            // A ticket is good once, so whoever was told 503 begins with a new one.
-            let asked = self.ask(one, Call::get_session_token(&token), 200).await;
-            let Some(ticket) = asked else { continue };
-            let sign_on = Call::sign_on(ticket["sessionToken"].as_str().unwrap());
-            pairs.extend(self.ask(other, sign_on, 201).await);
+            let nodes = [&*nodes[turn % 2], &*nodes[(turn + 1) % 2]];
+            pairs.extend(self.begin(nodes, &format!("account{client}-{turn}")).await);
         }
         pairs
+    }
+
+    /// A sign-on with a ticket of one node at the other. A ticket is good once, so whoever is told
+    /// 503 begins with a new one.
+    async fn begin(&self, [one, other]: [&Fixture; 2], account: &str) -> Option<Value> {
+        let token = operator_token(OPERATOR_TENANT, account);
+        let ticket = self.ask(one, Call::get_session_token(&token), 200).await?;
+        let sign_on = Call::sign_on(ticket["sessionToken"].as_str().unwrap());
+        self.ask(other, sign_on, 201).await
     }
 
     /// The answer, or `None` after a 503.
@@ -166,6 +174,10 @@ impl Shared {
 /// Every acknowledged session is there, with its newest pair.
 pub(super) async fn all_refresh(nodes: &Nodes, seen: &Seen) {
     for (n, pair) in seen.pairs.iter().enumerate() {
-        nodes[n % 2].refreshed(pair).await.expect(200);
+        let refreshed = async || {
+            let answer = nodes[n % 2].refreshed(pair).await;
+            (answer.status != 503).then_some(answer)
+        };
+        eventually("it can be found out", refreshed).await.expect(200);
     }
 }
