@@ -50,3 +50,44 @@ need_canaille() {
     need python3 python3 "runs Canaille, a real identity provider in tests"
     python_packages canaille
 }
+
+# Web applications with their sessions in a cookie, in Redis or in PostgreSQL.
+need_applications() {
+    need_express
+    need_django
+    need_flask
+    need_php
+}
+
+need_express() {
+    need node nodejs "runs Express, a real application in tests"
+    need npm npm "installs Express"
+    npm_packages express
+}
+
+need_django() {
+    need python3 python3 "runs Django, a real application in tests"
+    python_packages django
+}
+
+need_flask() {
+    need python3 python3 "runs Flask, a real application in tests"
+    python_packages flask
+}
+
+# Redis is an extension of PHP and not a command.
+need_php() {
+    need php php-cli "runs PHP, a real application in tests"
+    command -v php >/dev/null || return 0
+    php -m | grep -qx redis && return
+    local root
+    if command -v apt-get >/dev/null && root=$(as_root); then
+        say "${0##*/}: PHP's extension redis is missing, installing the package php-redis"
+        # shellcheck disable=SC2086 # two words on purpose: sudo -n
+        $root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends php-redis </dev/null >&2 || true
+        php -m | grep -qx redis && return
+    fi
+    MISSING+=("  PHP's extension redis (a real application in tests): on Debian and Ubuntu
+      sudo apt-get install --no-install-recommends php-redis")
+}

@@ -10,7 +10,8 @@ use crate::session::{Device, DeviceChange, DeviceState, Session};
 /// The account's devices that are not deleted, in order of their ids, and the caller's session.
 ///
 /// # Errors
-/// As [`introspect::session`].
+/// `Unauthenticated` when the token or its session is not alive, `Forbidden` when its device may
+/// not be used, `Unavailable`.
 pub async fn list(
     tenant: &Tenant,
     ags: &Ags,
@@ -40,7 +41,7 @@ pub enum UserChange {
 /// 2. Change the device; one that is deleted already, or another account's, does not exist.
 ///
 /// # Errors
-/// `NotFound` when the account has no such device, and as [`introspect::session`].
+/// `NotFound` when the account has no such device, and as [`list`].
 pub async fn change(
     tenant: &Tenant,
     ags: &Ags,

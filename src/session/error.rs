@@ -41,7 +41,7 @@ pub enum RefreshError {
     /// A superseded token was presented: the session has been ended.
     #[error("superseded refresh token was reused, session ended")]
     Reused,
-    /// The session has reached [`LAST_GENERATION`] and has been ended.
+    /// The session has reached [`LAST_GENERATION`](super::LAST_GENERATION) and has been ended.
     #[error("session has been refreshed too often, session ended")]
     Exhausted,
     /// The session was ended to make room for a newer one of its account.

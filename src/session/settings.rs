@@ -7,16 +7,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::memory::MemoryStore;
-use super::postgres::{self, Migrate, PostgresStore};
+use super::postgres::PostgresStore;
+use super::postgres::settings::{PostgresStoreSettings, more_connections};
 use super::redis::RedisStore;
 use super::redis::settings::RedisStoreSettings;
 use super::sqlite::SqliteStore;
 use super::{Store, StoreError};
 use crate::domain::setting::{self, Problems};
-use crate::support::postgres::PostgresSettings;
 
 /// A store as it is configured. Two that are equal describe the same store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub(super) struct SqliteSettings {
     pub(super) readers: usize,
 }
 
+<<<<<<< HEAD
+=======
 /// `kind = "postgres"`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +81,7 @@ pub(super) struct PostgresStoreSettings {
     pub(super) prepared_statements: bool,
 }
 
+>>>>>>> redis
 /// `kind = "redis"`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -192,25 +195,6 @@ impl SqliteSettings {
     }
 }
 
-impl PostgresStoreSettings {
-    fn check(&self, path: &str, problems: &mut Problems) {
-        if !postgres::is_name(&self.schema) {
-            let rule = "must be 1 to 63 of a-z 0-9 _, not begin with a digit or pg_";
-            problems.push(setting::join(path, "schema"), rule);
-        }
-        self.postgres.check(&setting::join(path, "postgres"), problems);
-    }
-}
-
-/// A session store has more to ask at a time than a validator, whose default is a few.
-fn more_connections(value: &mut Value) {
-    let Some(table) = value.as_object_mut() else { return };
-    let server = table.entry("postgres").or_insert_with(|| Value::Object(Map::new()));
-    if let Some(server) = server.as_object_mut() {
-        server.entry("max_connections").or_insert_with(|| 16.into());
-    }
-}
-
 impl Default for MemorySettings {
     fn default() -> Self {
         Self { capacity: NonZeroUsize::MIN.saturating_add(999_999) }
@@ -219,10 +203,6 @@ impl Default for MemorySettings {
 
 fn default_path() -> PathBuf {
     "/var/lib/cambio/cambio.db".into()
-}
-
-fn default_schema() -> String {
-    "cambio".to_owned()
 }
 
 fn default_cache_size() -> u64 {

@@ -67,6 +67,11 @@ impl Upstream {
         }
     }
 
+    /// A GET with nothing of ours in it: for an origin that the configuration does not name.
+    pub(super) fn bare_request(&self, url: Url) -> RequestBuilder {
+        self.clients.current().get(url)
+    }
+
     /// A POST of a form, with what the authentication adds to it.
     pub(super) fn form(&self, url: Url, fields: &[(&str, &str)], now: Timestamp) -> RequestBuilder {
         let proof = self.auth.fields(url.as_str(), now);

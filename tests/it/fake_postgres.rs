@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// Types of columns, by their numbers in `pg_type`.
 pub(crate) const TEXT: u32 = 25;
@@ -46,6 +47,7 @@ struct Shared {
     rows: HashMap<&'static str, Vec<Vec<Column>>>,
     asked: Mutex<Vec<String>>,
     connections: Mutex<usize>,
+    open: watch::Sender<usize>,
 }
 
 impl FakePostgres {
@@ -58,13 +60,18 @@ impl FakePostgres {
             rows: rows.iter().cloned().collect(),
             asked: Mutex::default(),
             connections: Mutex::default(),
+            open: watch::Sender::new(0),
         });
         let own = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 *own.connections.lock() += 1;
                 let own = Arc::clone(&own);
-                tokio::spawn(async move { serve(stream, &own).await });
+                tokio::spawn(async move {
+                    own.open.send_modify(|open| *open += 1);
+                    serve(stream, &own).await;
+                    own.open.send_modify(|open| *open -= 1);
+                });
             }
         });
         Self { port, shared, task }
@@ -78,6 +85,11 @@ impl FakePostgres {
     /// Every statement so far, simple ones and those with a parameter (`<sql> <parameter>`).
     pub(crate) fn asked(&self) -> Vec<String> {
         self.shared.asked.lock().clone()
+    }
+
+    /// Waits until nobody is connected any more.
+    pub(crate) async fn is_left(&self) {
+        self.shared.open.subscribe().wait_for(|open| *open == 0).await.unwrap();
     }
 
     /// How many connections there were.

@@ -42,11 +42,16 @@ struct Shared {
 impl FakeRedis {
     /// One with these values, which answers.
     pub(crate) async fn start(values: &[(&str, &str, i64)]) -> Self {
+        let values = values.iter().map(|&(key, value, ttl)| (key, value.as_bytes(), ttl));
+        Self::start_with(&values.collect::<Vec<_>>()).await
+    }
+
+    /// One with these values, which need not be texts.
+    pub(crate) async fn start_with(values: &[(&str, &[u8], i64)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let value = |&(key, value, ttl): &(&str, &str, i64)| {
-            (key.to_owned(), (value.as_bytes().to_vec(), ttl))
-        };
+        let value =
+            |&(key, value, ttl): &(&str, &[u8], i64)| (key.to_owned(), (value.to_vec(), ttl));
         let shared = Arc::new(Shared {
             behaviour: Mutex::new(Behaviour::Serve),
             values: values.iter().map(value).collect(),

@@ -29,6 +29,7 @@ mod sso_mapping;
 mod sso_oidc;
 mod sso_outages;
 mod sso_sealed;
+mod sso_store_examples;
 mod sso_stores;
 mod standard;
 mod store_conformance;

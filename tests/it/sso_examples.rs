@@ -15,11 +15,11 @@ use crate::fake_upstream::{Behaviour, Upstream};
 use crate::sso_fixtures::{NOW, cookie, cx, cx_at, name, validator, vector};
 use crate::support::Fixture;
 
-fn example(system: &str) -> PathBuf {
+pub(crate) fn example(system: &str) -> PathBuf {
     PathBuf::from(format!("{}/config/examples/{system}.toml", env!("CARGO_MANIFEST_DIR")))
 }
 
-fn read(system: &str) -> Settings {
+pub(crate) fn read(system: &str) -> Settings {
     let sources = Sources { files: vec![example(system)], ..Sources::default() };
     load(&sources).unwrap_or_else(|problems| panic!("{system}: {problems:?}"))
 }

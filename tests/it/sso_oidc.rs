@@ -284,6 +284,23 @@ async fn the_document_may_be_elsewhere() {
     assert_eq!(f.asked(), ["/jwks"]);
 }
 
+#[tokio::test]
+async fn our_own_proof_goes_to_nobody_whom_only_the_document_names() {
+    let ours = json!({"auth": {"bearer": "our-own"}, "headers": {"x-key": "our-own"}});
+    let f = Fixture::new(ours.clone()).await;
+    assert_eq!(f.at(0, 0).await, "verified");
+    for request in f.up.requests() {
+        assert!(request.contains("authorization: Bearer our-own\r\n"), "{request}");
+        assert!(request.contains("x-key: our-own\r\n"), "{request}");
+    }
+    let f = Fixture::new(ours).await;
+    let elsewhere = Upstream::start(Behaviour::json(json!({"keys": [f.keys[0].jwk("k0")]}))).await;
+    f.announce(json!({"jwks_uri": format!("{}/jwks", elsewhere.origin)}));
+    assert_eq!(f.at(0, 0).await, "verified");
+    let sent = elsewhere.requests().concat();
+    assert!(!sent.is_empty() && !sent.contains("our-own"), "{sent}");
+}
+
 #[test]
 fn a_table_that_cannot_be_safe_does_not_start() {
     let table = |changes: Value| {

@@ -77,7 +77,7 @@ async fn what_redis_does_becomes_the_verdict() {
         (Behaviour::Garbage, "unavailable"),
     ] {
         let redis = redis().await;
-        let validator = on_redis(&redis, &json!({"redis": {"timeout": "200ms"}}));
+        let validator = on_redis(&redis, &json!({"redis": {"timeout": "3s"}}));
         redis.then(behaviour.clone());
         assert_eq!(verdict(&validator, ID).await, want, "{behaviour:?} on a new connection");
         redis.then(Behaviour::Serve);
@@ -110,7 +110,7 @@ async fn what_postgres_does_becomes_the_verdict() {
         (Behaviour::Garbage, "unavailable"),
     ] {
         let postgres = postgres().await;
-        let validator = on_postgres(&postgres, &json!({"postgres": {"timeout": "300ms"}}));
+        let validator = on_postgres(&postgres, &json!({"postgres": {"timeout": "3s"}}));
         postgres.then(behaviour.clone());
         assert_eq!(verdict(&validator, ID).await, want, "{behaviour:?} on a new connection");
         postgres.then(Behaviour::Serve);
@@ -294,6 +294,36 @@ async fn a_store_that_hangs_is_given_up_after_its_timeouts() {
 }
 
 #[tokio::test]
+async fn a_postgres_that_hangs_keeps_no_connection_of_those_who_gave_up() {
+    let postgres = postgres().await;
+    let further = json!({"postgres": {"timeout": "50ms", "max_connections": 2}});
+    let validator = on_postgres(&postgres, &further);
+    postgres.then(fake_postgres::Behaviour::Hang);
+    for _ in 0..5 {
+        assert_eq!(verdict(&validator, ID).await, "unavailable");
+    }
+    let left = tokio::time::timeout(Duration::from_secs(30), postgres.is_left()).await;
+    assert!(left.is_ok(), "connections are left open");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_connection_to_redis_waits_for_one_attempt() {
+    let redis = redis().await;
+    redis.then(fake_redis::Behaviour::Hang);
+    // With a password the log-in hangs.
+    let further = json!({"redis": {"connect_timeout": "500ms", "password": "x"}});
+    let validator = on_redis(&redis, &further);
+    let begun = Instant::now();
+    let asked: Vec<_> = (0..20).map(|_| verdict(&validator, ID)).collect();
+    for verdict in futures_util::future::join_all(asked).await {
+        assert_eq!(verdict, "unavailable");
+    }
+    assert_eq!(redis.connections(), 1);
+    // Twenty attempts would take ten seconds.
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn made_up_credentials_do_not_open_the_circuit() {
     let (redis, postgres) = (redis().await, postgres().await);
     redis.then(fake_redis::Behaviour::Error("WRONGTYPE Operation against a key"));
@@ -322,7 +352,7 @@ async fn made_up_credentials_do_not_open_the_circuit() {
 async fn a_kept_verdict_stands_in_while_the_store_is_down() {
     let redis = redis().await;
     let further = json!({"cache": {"ttl": "1s", "stale_if_error": "50s", "jitter": 0},
-        "redis": {"timeout": "200ms"}});
+        "redis": {"timeout": "5s"}});
     let validator = on_redis(&redis, &further);
     assert_eq!(verdict(&validator, ID).await, "verified");
     redis.then(fake_redis::Behaviour::Reset);

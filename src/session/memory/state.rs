@@ -68,17 +68,17 @@ impl State {
         rules::room(&held, new.upstream, limit)
     }
 
-    /// Whether no session has the key, evicted ones included, and no device the new one's id.
+    /// Whether the identifiers are nobody's: an evicted session has its own until it expires.
     pub(super) fn free(&self, new: &NewSession, now: Timestamp) -> Result<(), BeginError> {
         let old = self.sessions.get(&(new.id, new.tenant.clone()));
-        let taken = old.is_some_and(|old| rules::alive(old.session.expires_at, now));
-        let known = match &new.device {
+        let session = old.is_some_and(|old| rules::alive(old.session.expires_at, now));
+        let device = match &new.device {
+            DeviceRequest::Existing(_) => false,
             DeviceRequest::Register { device, .. } => {
                 self.device(&new.tenant, &device.account, &device.id).is_some()
             }
-            DeviceRequest::Existing(_) => false,
         };
-        if taken || known { Err(BeginError::Conflict) } else { Ok(()) }
+        if session || device { Err(BeginError::Conflict) } else { Ok(()) }
     }
 
     /// Puts a session, over an expired one if need be.

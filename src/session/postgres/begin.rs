@@ -4,9 +4,10 @@
 
 use futures_util::future::{OptionFuture, join, join3};
 
-use super::call::{On, Operation};
+use super::call::Operation;
 use super::error::Error;
 use super::look::Found;
+use super::on::On;
 use super::row;
 use super::value::Value;
 use crate::domain::Timestamp;

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Client;
 
 use super::PostgresStore;
 use super::error::{self, Consequence, Error};
-use super::pool::{self, Connection, Pool};
+use super::on::{Caller, On};
+use super::pool::Pool;
 use super::sql::Statements;
-use super::value::{Value, typed};
 use crate::session::StoreError;
 
 /// How long after its caller's deadline an operation keeps its connection for an answer. A
 /// server that has stalled gets no new connections in the meantime, beyond the pool's number.
-const LINGER: Duration = Duration::from_secs(5);
+pub(super) const LINGER: Duration = Duration::from_secs(5);
 
 /// The most times that an operation is tried when other transactions are in its way.
 const TRIES: u32 = 4;
@@ -35,90 +35,6 @@ pub(super) trait Operation: Send + Sync + 'static {
 
     /// Carries it out.
     fn run(&self, on: On<'_>) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
-}
-
-/// Begins a transaction in which each statement sees what was committed before it, whatever
-/// the role's default is; and which the server ends if this node vanishes in the middle of it.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
-     SET LOCAL idle_in_transaction_session_timeout = '10s'";
-
-/// What an operation is carried out with.
-#[derive(Clone, Copy)]
-pub(super) struct On<'a> {
-    connection: &'a Connection,
-    pub(super) sql: &'a Statements,
-    /// The operation may have happened already: the connection was lost while it was under way.
-    pub(super) is_repeated: bool,
-    deadline: Instant,
-    caller: &'a dyn Caller,
-}
-
-/// Who waits for an answer.
-trait Caller: Sync {
-    /// Whether nobody does any more.
-    fn has_gone(&self) -> bool;
-}
-
-impl<T: Send> Caller for oneshot::Sender<T> {
-    fn has_gone(&self) -> bool {
-        self.is_closed()
-    }
-}
-
-/// Each is sent when it is first polled; what is sent before an answer came waits for none.
-impl On<'_> {
-    /// Carries statements without parameters out, several at once in one transaction.
-    pub(super) async fn simple(self, statements: &str) -> Result<(), Error> {
-        Ok(self.connection.client.batch_execute(statements).await?)
-    }
-
-    /// How many rows the statement changed.
-    pub(super) async fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<u64, Error> {
-        Ok(self.connection.client.execute_typed(statement, &typed(values)).await?)
-    }
-
-    /// What the statement answers.
-    pub(super) async fn rows(
-        self,
-        statement: &str,
-        values: &[Value<'_>],
-    ) -> Result<Vec<Row>, Error> {
-        Ok(self.connection.client.query_typed(statement, &typed(values)).await?)
-    }
-
-    /// The one row that the statement answers, if any.
-    pub(super) async fn row(
-        self,
-        statement: &str,
-        values: &[Value<'_>],
-    ) -> Result<Option<Row>, Error> {
-        Ok(self.rows(statement, values).await?.pop())
-    }
-
-    /// What `sql.rotate` answers.
-    pub(super) async fn rotate(self, values: &[Value<'_>]) -> Result<Option<Row>, Error> {
-        let Some(prepared) = &self.connection.rotate else {
-            return self.row(&self.sql.rotate, values).await;
-        };
-        let params: Vec<_> = typed(values).into_iter().map(|(value, _)| value).collect();
-        Ok(self.connection.client.query(prepared, &params).await?.pop())
-    }
-
-    /// Whether the server is still one to write to.
-    pub(super) async fn check(self) -> Result<(), Error> {
-        pool::check(&self.connection.client, self.sql).await.map(drop)
-    }
-
-    /// Whether the caller has given up, and may have asked again elsewhere.
-    pub(super) fn is_abandoned(self) -> bool {
-        self.caller.has_gone() || Instant::now() >= self.deadline
-    }
-
-    /// When the operation will have been given up for good, by the server's clock in seconds
-    /// since the epoch.
-    pub(super) fn ends_at(self) -> f64 {
-        self.connection.clock.at(self.deadline + LINGER)
-    }
 }
 
 /// What calls share.

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use futures_util::future::{join, join3};
 
-use super::call::{BEGIN, On, Operation};
+use super::call::Operation;
 use super::error::Error;
+use super::on::{BEGIN, On};
 use super::value::Value;
 use super::{PostgresStore, row};
 use crate::domain::{AccountId, DeviceId, TenantId};

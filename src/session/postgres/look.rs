@@ -4,8 +4,8 @@
 use futures_util::future::{OptionFuture, join, join3};
 use tokio_postgres::Row;
 
-use super::call::{BEGIN, On};
 use super::error::Error;
+use super::on::{BEGIN, On};
 use super::row;
 use super::value::Value;
 use crate::domain::Timestamp;

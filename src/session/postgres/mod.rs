@@ -9,12 +9,14 @@ mod devices;
 mod error;
 mod keys;
 mod look;
+mod on;
 mod page;
 mod pool;
 mod refresh;
 mod row;
 mod schema;
 mod sessions;
+pub(super) mod settings;
 mod sql;
 mod sweep;
 mod tickets;
@@ -24,15 +26,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::settings::{PostgresStoreSettings, Schema};
+use tokio_postgres::Client;
+
+use super::settings::Schema;
 use super::{Store, StoreError};
 use crate::domain::setting::Problems;
 use call::Shared;
-use pool::{Held, Pool};
+use pool::Pool;
+use schema::Migrate;
+use settings::PostgresStoreSettings;
 use sql::Statements;
-
-pub(super) use schema::Migrate;
-pub(super) use sql::is_name;
 
 /// A database that has been reached and has the right schema.
 pub(super) struct PostgresStore {
@@ -44,17 +47,16 @@ pub(super) struct PostgresStore {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl PostgresStore {
-    /// Connects, brings the schema up to date or checks that it is, and keeps the connection.
+    /// Connects, brings the schema up to date or checks that it is.
     ///
     /// # Errors
     /// [`StoreError`] with the reason: a file or password that cannot be read, no connection, a
     /// server that is not fit, a schema of another version.
     pub(super) async fn open(settings: &PostgresStoreSettings) -> Result<Self, StoreError> {
         let store = Self::of(settings)?;
-        let held = store.connection().await?;
-        let prepared = schema::prepare(&held.connection.client, &store.schema, settings.migrate);
+        let client = store.connect().await?;
+        let prepared = schema::prepare(&client, &store.schema, settings.migrate);
         in_time(prepared).await?;
-        store.shared.pool.give_back(held);
         Ok(store)
     }
 
@@ -64,8 +66,8 @@ impl PostgresStore {
     /// As for opening; not if it lacks steps.
     pub(super) async fn schema(settings: &PostgresStoreSettings) -> Result<Schema, StoreError> {
         let store = Self::of(settings)?;
-        let held = store.connection().await?;
-        in_time(schema::found(&held.connection.client, &store.schema)).await
+        let client = store.connect().await?;
+        in_time(schema::found(&client, &store.schema)).await
     }
 
     /// Brings the schema up to date, whatever the settings say.
@@ -74,8 +76,8 @@ impl PostgresStore {
     /// As for opening; the schema is then as it was.
     pub(super) async fn migrate(settings: &PostgresStoreSettings) -> Result<(), StoreError> {
         let store = Self::of(settings)?;
-        let held = store.connection().await?;
-        in_time(schema::prepare(&held.connection.client, &store.schema, Migrate::Auto)).await
+        let client = store.connect().await?;
+        in_time(schema::prepare(&client, &store.schema, Migrate::Auto)).await
     }
 
     /// One that has not connected yet.
@@ -91,8 +93,9 @@ impl PostgresStore {
         Ok(Self { shared: Arc::new(shared), schema: settings.schema.clone() })
     }
 
-    async fn connection(&self) -> Result<Held, StoreError> {
-        self.shared.pool.connection(&self.shared.sql, Instant::now() + PATIENCE).await
+    async fn connect(&self) -> Result<Client, StoreError> {
+        let connected = self.shared.pool.connect(&self.shared.sql, Instant::now() + PATIENCE);
+        connected.await.map(|(client, _)| client)
     }
 }
 

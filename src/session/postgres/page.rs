@@ -1,8 +1,9 @@
 //! All sessions, a piece at a time, for an operator: in the order of the primary key, so
 //! that a piece costs what it holds, wherever it begins.
 
-use super::call::{On, Operation};
+use super::call::Operation;
 use super::error::Error;
+use super::on::On;
 use super::row;
 use super::value::Value;
 use crate::domain::Timestamp;

@@ -107,9 +107,7 @@ impl Pool {
             }
             idle.epoch
         };
-        let client = self.server.connect(deadline).await.map_err(|f| error::unavailable(&f))?;
-        let checked = tokio::time::timeout_at(deadline.into(), check(&client, sql)).await;
-        let clock = checked.map_err(|_| error::late())?.map_err(|e| e.told())?;
+        let (client, clock) = self.connect(sql, deadline).await?;
         let rotate = match self.is_preparing {
             false => None,
             true => {
@@ -121,6 +119,21 @@ impl Pool {
         };
         let connection = Connection { client, clock, rotate };
         Ok(Held { connection, epoch, is_reused: false })
+    }
+
+    /// A new connection, to a server that is fit. Nothing is asked of its tables.
+    ///
+    /// # Errors
+    /// None can be made, or its server is not one to write to.
+    pub(super) async fn connect(
+        &self,
+        sql: &Statements,
+        deadline: Instant,
+    ) -> Result<(Client, ServerClock), StoreError> {
+        let client = self.server.connect(deadline).await.map_err(|f| error::unavailable(&f))?;
+        let checked = tokio::time::timeout_at(deadline.into(), check(&client, sql)).await;
+        let clock = checked.map_err(|_| error::late())?.map_err(|e| e.told())?;
+        Ok((client, clock))
     }
 
     /// Takes a connection back, on which nothing is under way.

@@ -3,8 +3,9 @@
 //! wants changed is changed only if the row is still as it was looked at. So each refresh takes
 //! effect in one statement, and no lock outlives a round trip.
 
-use super::call::{On, Operation};
+use super::call::Operation;
 use super::error::Error;
+use super::on::On;
 use super::row::{self, Stored};
 use super::value::Value;
 use crate::domain::Timestamp;

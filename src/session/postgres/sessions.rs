@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3};
 
 use super::begin::Begin;
-use super::call::{BEGIN, On, Operation};
+use super::call::Operation;
 use super::error::Error;
+use super::on::{BEGIN, On};
 use super::refresh::Refresh;
 use super::row::{self, Stored};
 use super::sweep::Sweep;

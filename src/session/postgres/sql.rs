@@ -164,7 +164,7 @@ pub(super) fn in_schema(text: &str, schema: &str) -> String {
 }
 
 /// Whether a schema's name is one that means the same quoted and unquoted.
-pub(in crate::session) fn is_name(schema: &str) -> bool {
+pub(super) fn is_name(schema: &str) -> bool {
     let first = |b: &u8| b.is_ascii_lowercase() || *b == b'_';
     schema.len() <= 63
         && schema.as_bytes().first().is_some_and(first)

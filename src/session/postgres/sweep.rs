@@ -6,8 +6,9 @@
 //!
 //! Every node sweeps: rows that another one has just taken are passed over.
 
-use super::call::{On, Operation};
+use super::call::Operation;
 use super::error::Error;
+use super::on::On;
 use super::row;
 use super::value::Value;
 use crate::domain::Timestamp;

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::call::{On, Operation};
+use super::call::Operation;
 use super::error::Error;
+use super::on::On;
 use super::value::Value;
 use super::{PostgresStore, row};
 use crate::domain::Timestamp;

@@ -157,7 +157,7 @@ fn no_evaluation_takes_longer_than_it_may() {
         "session.a.filter(x, x in session.a)",
         "session.a.exists(x, session < x)",
         "session.a.map(x, session.a)",
-        "session.a.all(x, session.a.all(y, x + y != session.t))",
+        "session.a.all(x, session.a.all(y, true))",
         "session.t.split('')",
         "session.t.replace('a', 'bbbbbbbbbbbbbbbb')",
         "session.a.join(session.t)",

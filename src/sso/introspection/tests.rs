@@ -24,7 +24,7 @@ fn rules() -> Rules {
         token_type: None,
         scopes: Vec::new(),
         leeway: Duration::from_secs(30),
-        mapping: Fields::default().claims().of_answers(),
+        mapping: Fields::default().claims().of_answers().where_nobody_is("nobody"),
     }
 }
 

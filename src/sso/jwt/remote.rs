@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use jsonwebtoken::Algorithm;
-use reqwest::{Method, Url};
+use reqwest::{Method, RequestBuilder, Url};
 
 use super::super::fetch::Upstream;
 use super::super::{ValidateCx, ValidateError};
@@ -149,16 +149,23 @@ impl RemoteKeys {
 
     async fn fetch(&self, now: Timestamp) -> Result<KeySet, ValidateError> {
         match &self.source {
-            Source::Fixed(url) => self.fetch_from(url).await,
+            Source::Fixed(url) => {
+                self.fetch_by(self.upstream.request(Method::GET, url.clone())).await
+            }
             Source::Discovered(discovery) => {
                 let url = discovery.keys_url(&self.upstream, now).await?;
-                self.fetch_from(&url).await.inspect_err(|_| discovery.forget())
+                // Our secrets are for whom the configuration names.
+                let request = if url.origin() == discovery.url.origin() {
+                    self.upstream.request(Method::GET, url)
+                } else {
+                    self.upstream.bare_request(url)
+                };
+                self.fetch_by(request).await.inspect_err(|_| discovery.forget())
             }
         }
     }
 
-    async fn fetch_from(&self, url: &Url) -> Result<KeySet, ValidateError> {
-        let request = self.upstream.request(Method::GET, url.clone());
+    async fn fetch_by(&self, request: RequestBuilder) -> Result<KeySet, ValidateError> {
         let answer = self.upstream.send(request, far_off()).await?;
         match answer.status.as_u16() {
             200 => jwks::parse(&answer.body, &self.algorithms)

@@ -85,7 +85,7 @@ impl Stored {
         now: Timestamp,
     ) -> Result<Session, ValidateError> {
         let Found { data, columns, mut end } = found;
-        let mut document = match (self.format, data) {
+        let document = match (self.format, data) {
             (FormatName::Columns, _) => Value::Object(columns),
             (_, None) => return Err(upstream("there is no data in the session's row")),
             (_, Some(data)) if data.len() > self.max_bytes => {
@@ -97,13 +97,8 @@ impl Stored {
                 end = [end, opened.end].into_iter().flatten().min();
                 beside(opened.session, "row", columns)
             }
-            (format, Some(data)) => {
-                beside(format.decode(&data).map_err(undecodable)?, "row", columns)
-            }
+            (format, Some(data)) => beside(format.decode(&data).map_err(upstream)?, "row", columns),
         };
-        if !document.is_object() {
-            document = Value::Object(Map::new());
-        }
         if self.format == FormatName::Json {
             end = [end, express_end(&document)?].into_iter().flatten().min();
         }
@@ -163,10 +158,6 @@ fn express_end(document: &Value) -> Result<Option<Timestamp>, ValidateError> {
         }
         Some(_) => Err(upstream("cookie.expires is no time")),
     }
-}
-
-fn undecodable(rule: &'static str) -> ValidateError {
-    upstream(rule)
 }
 
 fn upstream(reason: &str) -> ValidateError {

@@ -12,6 +12,7 @@ mod statement;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use tokio::task::AbortHandle;
 use tokio_postgres::config::{ChannelBinding, SslMode};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
@@ -162,6 +163,11 @@ impl PostgresServer {
     /// # Errors
     /// A [`Fault`]; at the latest at the deadline or after the connect timeout.
     pub async fn connect(&self, deadline: Instant) -> Result<Client, Fault> {
+        self.open(deadline).await.map(|(client, _)| client)
+    }
+
+    /// The same, with a way to end the task at once.
+    async fn open(&self, deadline: Instant) -> Result<(Client, AbortHandle), Fault> {
         let deadline = deadline.min(Instant::now() + self.connect_timeout);
         let made = async {
             match &self.tls {
@@ -170,13 +176,13 @@ impl PostgresServer {
             }
         };
         match tokio::time::timeout_at(deadline.into(), made).await {
-            Ok(Ok(client)) => Ok(client),
+            Ok(Ok(opened)) => Ok(opened),
             Ok(Err(error)) => Err(not_connected(&error)),
             Err(_) => Err(Fault::new(FaultKind::NotConnected, "no connection in time")),
         }
     }
 
-    async fn log_in<T>(&self, tls: T) -> Result<Client, tokio_postgres::Error>
+    async fn log_in<T>(&self, tls: T) -> Result<(Client, AbortHandle), tokio_postgres::Error>
     where
         T: MakeTlsConnect<Socket>,
         Connection<Socket, T::Stream>: Future<Output = Result<(), tokio_postgres::Error>> + Send,
@@ -184,8 +190,8 @@ impl PostgresServer {
     {
         let (client, connection) = self.config.connect(tls).await?;
         // Its error is the error of the query under way, which its caller gets.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(client)
+        let task = tokio::spawn(async move { drop(connection.await) });
+        Ok((client, task.abort_handle()))
     }
 
     /// A pool of connections to this server; connects at the first use.
@@ -234,7 +240,9 @@ pub fn fault(error: &tokio_postgres::Error) -> Fault {
 }
 
 fn of_io(error: &std::io::Error) -> FaultKind {
+    let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
     match error.kind() {
+        _ if is_tls => FaultKind::Lost,
         // Of the protocol's reader: what came is no message of PostgreSQL.
         std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => FaultKind::Nonsense,
         std::io::ErrorKind::TimedOut => FaultKind::Late,

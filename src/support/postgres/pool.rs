@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::AbortHandle;
 use tokio_postgres::Client;
 
 use super::super::{Fault, FaultKind};
@@ -17,12 +18,31 @@ use super::PostgresServer;
 pub struct PostgresPool {
     server: PostgresServer,
     places: Semaphore,
-    idle: Mutex<Vec<Client>>,
+    idle: Mutex<Vec<Kept>>,
+}
+
+/// A connection and the task that drives it.
+struct Kept {
+    client: Client,
+    task: AbortHandle,
+}
+
+/// Ends a connection's task when its user gives up in the middle of something: a server that
+/// says nothing would keep it for ever.
+struct EndsUnlessGivenBack(Option<AbortHandle>);
+
+impl Drop for EndsUnlessGivenBack {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
 }
 
 /// A connection of one's own.
 pub struct Lease<'p> {
     client: Client,
+    task: EndsUnlessGivenBack,
     /// It was there before: it may have died since it was last used.
     is_reused: bool,
     pool: &'p PostgresPool,
@@ -52,11 +72,15 @@ impl PostgresPool {
         };
         let idle = self.idle();
         let is_reused = idle.is_some();
-        let client = match idle {
-            Some(client) => client,
-            None => self.server.connect(deadline).await?,
+        let Kept { client, task } = match idle {
+            Some(kept) => kept,
+            None => {
+                let (client, task) = self.server.open(deadline).await?;
+                Kept { client, task }
+            }
         };
-        Ok(Lease { client, is_reused, pool: self, _place: place })
+        let task = EndsUnlessGivenBack(Some(task));
+        Ok(Lease { client, task, is_reused, pool: self, _place: place })
     }
 
     /// Drops what is idle: after one connection died, the others have, too.
@@ -64,9 +88,9 @@ impl PostgresPool {
         self.idle.lock().clear();
     }
 
-    fn idle(&self) -> Option<Client> {
+    fn idle(&self) -> Option<Kept> {
         let mut idle = self.idle.lock();
-        idle.retain(|client| !client.is_closed());
+        idle.retain(|kept| !kept.client.is_closed());
         idle.pop()
     }
 }
@@ -79,9 +103,9 @@ impl Lease<'_> {
     }
 
     /// Gives the connection back for others; nothing may be under way on it.
-    pub fn give_back(self) {
-        if !self.client.is_closed() {
-            self.pool.idle.lock().push(self.client);
+    pub fn give_back(mut self) {
+        if let (Some(task), false) = (self.task.0.take(), self.client.is_closed()) {
+            self.pool.idle.lock().push(Kept { client: self.client, task });
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct RedisLink {
 struct Current {
     connection: Option<MultiplexedConnection>,
     number: u64,
+    /// When the last attempt to make one failed, and why.
+    failed: Option<(Instant, Fault)>,
 }
 
 /// A connection to use now.
@@ -41,25 +43,8 @@ impl RedisLink {
         Self { client, config, timeout, current: Mutex::default() }
     }
 
-    /// Sends the commands in one piece and reads their answers, once: on an error nobody knows
-    /// whether they were carried out, except for [`FaultKind::NotConnected`].
-    ///
-    /// # Errors
-    /// A [`Fault`]; at the latest at the deadline.
-    pub async fn query<T: FromRedisValue>(
-        &self,
-        commands: &Pipeline,
-        deadline: Instant,
-    ) -> Result<T, Fault> {
-        within(deadline, async {
-            let lease = self.lease().await?;
-            self.run(lease, commands).await
-        })
-        .await
-    }
-
-    /// Like [`Self::query`], for commands that change nothing: a connection that turns out to have
-    /// died since its last use is replaced and the commands are sent once more.
+    /// Sends commands that change nothing in one piece and reads their answers. A connection that
+    /// turns out to have died since its last use is replaced and the commands are sent once more.
     ///
     /// # Errors
     /// A [`Fault`]; at the latest at the deadline.
@@ -100,13 +85,25 @@ impl RedisLink {
     }
 
     async fn lease(&self) -> Result<Lease, Fault> {
+        let asked = Instant::now();
         let mut current = self.current.lock().await;
         if let Some(connection) = &current.connection {
             let (connection, number) = (connection.clone(), current.number);
             return Ok(Lease { connection, number, is_reused: true });
         }
+        // Who waited for an attempt that failed has been answered by it.
+        if let Some((_, fault)) = current.failed.as_ref().filter(|(at, _)| *at >= asked) {
+            return Err(fault.clone());
+        }
         let made = self.client.get_multiplexed_async_connection_with_config(&self.config).await;
-        let connection = made.map_err(|error| not_connected(&error))?;
+        let connection = match made {
+            Ok(connection) => connection,
+            Err(error) => {
+                let fault = not_connected(&error);
+                current.failed = Some((Instant::now(), fault.clone()));
+                return Err(fault);
+            }
+        };
         current.number += 1;
         current.connection = Some(connection.clone());
         Ok(Lease { connection, number: current.number, is_reused: false })

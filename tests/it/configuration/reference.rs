@@ -6,7 +6,7 @@ use std::process::Command;
 
 use cambio::app::{App, World};
 use cambio::config::DEFAULTS;
-use cambio::session::settings::memory;
+use cambio::session::settings::{StoreSettings, memory};
 
 use super::load;
 use crate::support::{BASE, mmdb};
@@ -20,13 +20,7 @@ fn the_embedded_defaults_read_as_they_stand() {
 fn uncommented(dir: &Path) -> String {
     let line = |line: &str| match line.strip_prefix('#') {
         // These keys belong to other kinds of store than the one above them.
-        Some(key)
-            if ["capacity", "schema", "migrate", "prepared_statements"]
-                .iter()
-                .any(|k| key.starts_with(k)) =>
-        {
-            String::new()
-        }
+        Some(key) if key.starts_with("capacity") || of_postgres(key) => String::new(),
         Some(key) if !key.starts_with(' ') => key.to_owned(),
         _ => line.to_owned(),
     };
@@ -35,35 +29,6 @@ fn uncommented(dir: &Path) -> String {
         text = text.replace(place, &dir.display().to_string());
     }
     text
-}
-
-/// What stands before, in and after the section that begins with this line.
-fn around(header: &str) -> (&str, &str, &str) {
-    let (before, rest) = DEFAULTS.split_once(header).unwrap();
-    let end = rest.find("\n[").unwrap().min(rest.find("\n#[").unwrap_or(usize::MAX));
-    (before, &rest[..end], &rest[end..])
-}
-
-#[test]
-fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
-    let (before, section, _) = around("#[store.postgres]");
-    let key = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
-    let of_postgres = ["#schema", "#migrate", "#prepared_statements"];
-    let own = before.lines().filter(|line| of_postgres.iter().any(|key| line.starts_with(key)));
-    let keys: Vec<_> =
-        own.chain(["#[store.postgres]"]).chain(section.lines().filter(key)).collect();
-    assert_eq!(keys.len(), 14, "{keys:?}");
-    let read = |keys: &[&str]| {
-        let lines: Vec<_> = keys.iter().map(|key| &key[1..]).collect();
-        let text = format!("[store]\nkind = \"postgres\"\n{}", lines.join("\n"));
-        load(&text).unwrap_or_else(|problems| panic!("{problems:?}")).store
-    };
-    // These have no value of their own when they are absent.
-    let without = ["#[", "#database", "#password", "#tls"];
-    let some: Vec<_> =
-        keys.iter().copied().filter(|k| without.iter().any(|w| k.starts_with(w))).collect();
-    assert_eq!(some.len(), without.len());
-    assert_eq!(read(&keys), read(&some));
 }
 
 /// The reference without the sections of stores that the default kind does not know.
@@ -86,44 +51,59 @@ fn keys_of(header: &str) -> Vec<&'static str> {
     section.lines().filter(key).map(|line| &line[1..]).collect()
 }
 
+/// What a text with these files in it reads as.
+fn read(text: &str) -> StoreSettings {
+    let dir = tempfile::tempdir().unwrap();
+    write_files(dir.path());
+    let place = dir.path().display().to_string();
+    let text = text.replace("/run/secrets", &place).replace("/etc/cambio", &place);
+    load(&text).unwrap_or_else(|problems| panic!("{problems:?}")).store
+}
+
+/// The keys that begin so: those that have no value of their own when they are absent.
+fn without_default<'a>(keys: &[&'a str], names: &[&str]) -> Vec<&'a str> {
+    keys.iter().copied().filter(|key| names.iter().any(|name| key.starts_with(name))).collect()
+}
+
 #[test]
 fn every_key_of_the_redis_store_is_one_and_has_the_default_that_is_shown() {
-    let dir = tempfile::tempdir().unwrap();
-    write_files(dir.path());
     let keys = keys_of("#[store.redis]");
     assert_eq!(keys.len(), 17, "{keys:?}");
-    let read = |keys: &[&str]| {
-        let text = format!("[store]\nkind = \"redis\"\n[store.redis]\n{}", keys.join("\n"));
-        let text = ["/run/secrets", "/etc/cambio"]
-            .iter()
-            .fold(text, |text, place| text.replace(place, &dir.path().display().to_string()));
-        load(&text).unwrap_or_else(|problems| panic!("{problems:?}")).store
-    };
-    // These have no value of their own when they are absent.
-    let without = ["user", "password", "sentinel_", "tls", "connections"];
-    let some: Vec<_> =
-        keys.iter().copied().filter(|k| without.iter().any(|w| k.starts_with(w))).collect();
-    assert_eq!(some.len(), without.len() + 1);
-    assert_eq!(read(&keys), read(&some));
+    let some = without_default(&keys, &["user", "password", "sentinel_", "tls", "connections"]);
+    assert_eq!(some.len(), 6);
+    let [all, some] = [keys, some].map(|keys| {
+        read(&format!("[store]\nkind = \"redis\"\n[store.redis]\n{}", keys.join("\n")))
+    });
+    assert_eq!(all, some);
 }
 
 #[test]
-fn the_example_of_the_postgres_store_reads() {
-    let example = format!("{}/config/examples/store-postgres.toml", env!("CARGO_MANIFEST_DIR"));
-    assert!(load(&std::fs::read_to_string(example).unwrap()).is_ok());
+fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
+    let keys = keys_of("#[store.postgres]");
+    assert_eq!(keys.len(), 10, "{keys:?}");
+    let some = without_default(&keys, &["database", "password", "tls"]);
+    assert_eq!(some.len(), 3);
+    let own: Vec<_> =
+        keys_of("[store]").into_iter().filter(|key| of_postgres(key)).map(str::to_owned).collect();
+    assert_eq!(own.len(), 3, "{own:?}");
+    let [all, some] = [(own, keys), (Vec::new(), some)].map(|(own, keys)| {
+        let (own, keys) = (own.join("\n"), keys.join("\n"));
+        read(&format!("[store]\nkind = \"postgres\"\n{own}\n[store.postgres]\n{keys}"))
+    });
+    assert_eq!(all, some);
+}
+
+/// Whether a key of `[store]` is the PostgreSQL store's alone.
+fn of_postgres(key: &str) -> bool {
+    ["schema", "migrate", "prepared_statements"].iter().any(|own| key.starts_with(own))
 }
 
 #[test]
-fn the_example_of_the_redis_store_reads() {
-    let dir = tempfile::tempdir().unwrap();
-    write_files(dir.path());
-    let example = format!("{}/config/examples/store-redis.toml", env!("CARGO_MANIFEST_DIR"));
-    let text = ["/run/secrets", "/etc/cambio"]
-        .iter()
-        .fold(std::fs::read_to_string(example).unwrap(), |text, place| {
-            text.replace(place, &dir.path().display().to_string())
-        });
-    assert!(load(&text).is_ok());
+fn the_examples_of_stores_that_are_servers_read() {
+    for name in ["store-redis.toml", "store-postgres.toml"] {
+        let example = format!("{}/config/examples/{name}", env!("CARGO_MANIFEST_DIR"));
+        read(&std::fs::read_to_string(example).unwrap());
+    }
 }
 
 /// Every file that the reference names, with something good in it.
@@ -146,6 +126,14 @@ fn write_files(dir: &Path) {
     }
     write("redis-password", b"a password\n");
     write("sentinel-password", b"a password\n");
+    for secret in ["app-session-secret", "app-redis-password", "app-postgres-password"] {
+        write(secret, b"a secret of an application\n");
+    }
+    let own = rcgen::generate_simple_self_signed(["cambio.example.com".to_owned()]).unwrap();
+    for certificate in ["app-ca.pem", "app-client.pem"] {
+        write(certificate, own.cert.pem().as_bytes());
+    }
+    write("app-client-key.pem", own.signing_key.serialize_pem().as_bytes());
     write("users.toml", b"");
     write("accounts.toml", b"");
     write("GeoLite2-Country.mmdb", &mmdb::database(&[([192, 0, 2, 0].into(), 24, "CH")]));

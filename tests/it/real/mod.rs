@@ -4,14 +4,19 @@
 //! Nothing waits by the clock: states are polled for, with a deadline.
 
 mod account_sql;
+mod apps;
 mod browser;
 mod canaille;
+mod django;
+mod express;
+mod flask;
 mod fleet;
 mod glewlwyd;
 pub(crate) mod installed;
 mod llng;
 mod oidc_provider;
 pub(crate) mod pgbouncer;
+mod php;
 pub(crate) mod postgres;
 mod postgres_nodes;
 pub(crate) mod postgres_proxy;
@@ -25,6 +30,7 @@ mod redis_nodes;
 pub(crate) mod redis_sentinel;
 pub(crate) mod server;
 mod started;
+mod store_tls;
 pub(crate) mod visitor;
 
 use std::time::{Duration, Instant};

@@ -103,7 +103,8 @@ impl Provider {
 
     /// The token that stands for a program and no user.
     async fn robot(&self) -> String {
-        let fields = [("grant_type", "client_credentials"), ("resource", "urn:opaque")];
+        let fields =
+            [("grant_type", "client_credentials"), ("resource", "urn:opaque"), ("scope", "read")];
         let robot = ("robot", "a secret of the robot");
         let tokens = Visitor::new(&self.origin()).call("/token", robot, &fields).await;
         text(&tokens, "access_token")
@@ -262,7 +263,14 @@ async fn what_is_no_access_token_of_a_user_is_refused() {
     let gateway = provider.introspecting().await;
     exchange(&gateway, "nobody-knows-it").await.problem(401);
     // A client's own token names nobody; a refresh token is active, and no access token.
-    exchange(&gateway, &provider.robot().await).await.problem(401);
+    let robot = provider.robot().await;
+    let asking = Visitor::new(&provider.origin());
+    let said = asking.call("/token/introspection", WEB, &[("token", &robot)]).await;
+    assert_eq!(
+        (&said["active"], &said["sub"], &said["scope"]),
+        (&json!(true), &json!(null), &json!("read"))
+    );
+    exchange(&gateway, &robot).await.problem(401);
     let (tokens, _) = provider.log_in("urn:opaque", "openid offline_access read").await;
     exchange(&gateway, &text(&tokens, "refresh_token")).await.problem(401);
     minted(&gateway, &text(&tokens, "access_token")).await;

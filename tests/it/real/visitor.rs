@@ -74,7 +74,8 @@ impl Visitor {
         for line in answer.headers().get_all(SET_COOKIE) {
             let pair = line.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
-            if value.is_empty() {
+            // Django deletes a cookie by an empty value in quotes.
+            if value.trim_matches('"').is_empty() {
                 self.cookies.remove(name);
             } else {
                 self.cookies.insert(name.to_owned(), value.to_owned());

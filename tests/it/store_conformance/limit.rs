@@ -143,6 +143,8 @@ async fn a_refused_sign_on_evicts_nobody(b: &Backend) {
     begin(b, nth(1), 0).await;
     let taken = at_most(1, WhenFull::EvictOldest, sign_on(1, "d2"));
     assert_eq!(b.store.begin(taken, at(0)).await, Err(BeginError::Conflict));
+    let full = at_most(1, WhenFull::Deny, sign_on(1, "d1"));
+    assert_eq!(b.store.begin(full, at(0)).await, Err(BeginError::SessionLimit));
     let unknown = at_most(1, WhenFull::EvictOldest, sign_on_again(2, "d9"));
     assert_eq!(b.store.begin(unknown, at(0)).await, Err(BeginError::DeviceUnknown));
     assert_eq!(alive(b, 0).await, [1]);
