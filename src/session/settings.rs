@@ -60,28 +60,6 @@ pub(super) struct SqliteSettings {
     pub(super) readers: usize,
 }
 
-<<<<<<< HEAD
-=======
-/// `kind = "postgres"`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PostgresStoreSettings {
-    /// The server.
-    #[serde(default)]
-    pub(super) postgres: PostgresSettings,
-    /// The schema that holds the tables, of its own or shared with others' tables.
-    #[serde(default = "default_schema")]
-    pub(super) schema: String,
-    /// What is done about tables that are missing or of an older version.
-    #[serde(default)]
-    pub(super) migrate: Migrate,
-    /// Whether the server parses and plans the statement of a refresh once a connection, not each
-    /// time. Not through a proxy that pools by transaction, unless it knows prepared statements.
-    #[serde(default)]
-    pub(super) prepared_statements: bool,
-}
-
->>>>>>> redis
 /// `kind = "redis"`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
