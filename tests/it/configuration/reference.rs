@@ -51,11 +51,10 @@ fn keys_of(header: &str) -> Vec<&'static str> {
     section.lines().filter(key).map(|line| &line[1..]).collect()
 }
 
-/// What a text with these files in it reads as.
-fn read(text: &str) -> StoreSettings {
-    let dir = tempfile::tempdir().unwrap();
-    write_files(dir.path());
-    let place = dir.path().display().to_string();
+/// What a text reads as, with its files in `dir`.
+fn read(dir: &Path, text: &str) -> StoreSettings {
+    write_files(dir);
+    let place = dir.display().to_string();
     let text = text.replace("/run/secrets", &place).replace("/etc/cambio", &place);
     load(&text).unwrap_or_else(|problems| panic!("{problems:?}")).store
 }
@@ -71,8 +70,9 @@ fn every_key_of_the_redis_store_is_one_and_has_the_default_that_is_shown() {
     assert_eq!(keys.len(), 17, "{keys:?}");
     let some = without_default(&keys, &["user", "password", "sentinel_", "tls", "connections"]);
     assert_eq!(some.len(), 6);
+    let dir = tempfile::tempdir().unwrap();
     let [all, some] = [keys, some].map(|keys| {
-        read(&format!("[store]\nkind = \"redis\"\n[store.redis]\n{}", keys.join("\n")))
+        read(dir.path(), &format!("[store]\nkind = \"redis\"\n[store.redis]\n{}", keys.join("\n")))
     });
     assert_eq!(all, some);
 }
@@ -86,9 +86,10 @@ fn every_key_of_the_postgres_store_is_one_and_has_the_default_that_is_shown() {
     let own: Vec<_> =
         keys_of("[store]").into_iter().filter(|key| of_postgres(key)).map(str::to_owned).collect();
     assert_eq!(own.len(), 3, "{own:?}");
+    let dir = tempfile::tempdir().unwrap();
     let [all, some] = [(own, keys), (Vec::new(), some)].map(|(own, keys)| {
         let (own, keys) = (own.join("\n"), keys.join("\n"));
-        read(&format!("[store]\nkind = \"postgres\"\n{own}\n[store.postgres]\n{keys}"))
+        read(dir.path(), &format!("[store]\nkind = \"postgres\"\n{own}\n[store.postgres]\n{keys}"))
     });
     assert_eq!(all, some);
 }
@@ -100,9 +101,10 @@ fn of_postgres(key: &str) -> bool {
 
 #[test]
 fn the_examples_of_stores_that_are_servers_read() {
+    let dir = tempfile::tempdir().unwrap();
     for name in ["store-redis.toml", "store-postgres.toml"] {
         let example = format!("{}/config/examples/{name}", env!("CARGO_MANIFEST_DIR"));
-        read(&std::fs::read_to_string(example).unwrap());
+        read(dir.path(), &std::fs::read_to_string(example).unwrap());
     }
 }
 
