@@ -30,7 +30,8 @@ mod real {
         let text = |(key, value): (&String, &Value)| format!("{key} = {value}\n");
         let lines: String = settings.as_object().unwrap().iter().map(text).collect();
         let path = dir.join("operator.toml");
-        std::fs::write(&path, format!("[store]\nkind = \"redis\"\n[store.redis]\n{lines}")).unwrap();
+        std::fs::write(&path, format!("[store]\nkind = \"redis\"\n[store.redis]\n{lines}"))
+            .unwrap();
         (path, password.as_str().unwrap().to_owned())
     }
 
