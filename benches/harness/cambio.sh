@@ -33,12 +33,12 @@ start_cambio() {
 OPERATOR_SECRET='a secret of the bench, of more than 32 bytes'
 
 redis_config() {
-    echo "store = { kind = 'redis', nodes = ['127.0.0.1:$STORE_PORT'] }"
+    echo "store = { kind = 'redis', redis.nodes = ['127.0.0.1:$STORE_PORT'] }"
     ags_config
 }
 
 postgres_config() {
-    echo "store = { kind = 'postgres', port = $STORE_PORT, user = 'bench', database = 'postgres' }"
+    echo "store = { kind = 'postgres', prepared_statements = ${PREPARED-false}, postgres = { port = $STORE_PORT, user = 'bench', database = 'postgres' } }"
     ags_config
 }
 
