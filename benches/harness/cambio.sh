@@ -15,12 +15,12 @@ start_cambio() {
         settings+=(CAMBIO__TENANTS__COMMUNITY__ANSWERHUB__TOKENS__PROFILE=standard)
     fi
     mkdir -p "$dir"
-    if [[ $store == http || $store == redis || $store == postgres ]]; then
+    if [[ $store != memory && $store != sqlite ]]; then
         {
             echo "environment = 'development'"
             echo "server.listen = '127.0.0.1:$port'"
             echo "keys.encryption_key = '$(head -c 32 /dev/urandom | base64)'"
-            if [[ $store == http ]]; then asking_config; else "${store}_config"; fi
+            "${store}_config"
         } >"$dir/config.toml"
         spawn "$dir" env "${settings[@]}" "$CAMBIO" serve --config "$dir/config.toml"
         return
@@ -56,9 +56,9 @@ validator = "tickets"
 END
 }
 
-# asking_config: a tenant whose cookies are a remote system's, which the floor plays. It is asked
+# http_config: a tenant whose cookies are a remote system's, which the floor plays. It is asked
 # once; what is measured is a verdict from the cache.
-asking_config() {
+http_config() {
     cat <<END
 store.kind = "memory"
 [validators.sso]

@@ -29,9 +29,14 @@ start_store() {
         ;;
     *) return 0 ;;
     esac
+    await_port "$STORE_PORT" "$1"
+}
+
+# await_port PORT NAME: until somebody listens.
+await_port() {
     local deadline=$((SECONDS + 30))
-    until { exec 9<>"/dev/tcp/127.0.0.1/$STORE_PORT"; } 2>/dev/null; do
-        ((SECONDS < deadline)) || die 1 "$1 did not get ready"
+    until { exec 9<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null; do
+        ((SECONDS < deadline)) || die 1 "$2 did not get ready"
         sleep 0.05
     done
     exec 9>&-
