@@ -183,8 +183,10 @@ fn default_path() -> PathBuf {
     "/var/lib/cambio/cambio.db".into()
 }
 
+/// Larger is slower: when a page of the tree is split, SQLite looks through its whole cache at the
+/// commit. Sign-ons touch few pages, and the kernel has the others.
 fn default_cache_size() -> u64 {
-    64 * 1024 * 1024
+    16 * 1024 * 1024
 }
 
 fn default_max_batch() -> usize {
