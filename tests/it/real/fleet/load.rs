@@ -36,8 +36,9 @@ impl Load {
     pub(super) async fn start(fleet: &Fleet, count: usize) -> Self {
         let shared = Arc::new(Shared::default());
         let clients = (0..count).map(|n| {
-            let client = fleet.client(&format!("account-{n}"));
-            tokio::spawn(refreshing(client, Arc::clone(&shared)))
+            let account = format!("account-{n}");
+            let node = fleet.nodes[n % fleet.nodes.len()].client(&account);
+            tokio::spawn(refreshing(node, fleet.client(&account), Arc::clone(&shared)))
         });
         let load = Self { clients: clients.collect(), shared };
         load.goes_on(count * 4).await;
@@ -77,9 +78,11 @@ impl Load {
     }
 }
 
-async fn refreshing(client: Ags, shared: Arc<Shared>) -> Ended {
-    let ticket = client.ticket().await.unwrap();
-    let signed_on = client.sign_on(&ticket, None).await.unwrap();
+/// Signs on at one node, because a ticket is good once and nginx may send a call twice; refreshes
+/// through nginx.
+async fn refreshing(node: Ags, client: Ags, shared: Arc<Shared>) -> Ended {
+    let ticket = node.ticket().await.unwrap();
+    let signed_on = node.sign_on(&ticket, None).await.unwrap();
     assert_eq!(signed_on.status, 201, "{signed_on:?}");
     let mut refresh_token = signed_on.text("refresh_token");
     let mut times = Vec::new();

@@ -23,7 +23,9 @@ async fn a_session_is_the_same_at_every_node(store: &Shared) {
     let refreshed = second.refresh(&signed_on.text("refresh_token")).await.unwrap();
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
     let retried = third.refresh(&signed_on.text("refresh_token")).await.unwrap();
-    assert_eq!(retried.body, refreshed.body, "a retry at another node gets the same pair");
+    for token in ["access_token", "refresh_token"] {
+        assert_eq!(retried.text(token), refreshed.text(token), "a retry gets the same pair");
+    }
 
     let signed_out = third.sign_out(&refreshed.text("access_token")).await.unwrap();
     assert!((200..300).contains(&signed_out.status), "{signed_out:?}");
