@@ -2,6 +2,9 @@
 # with the others. Both sides ask the same one.
 # shellcheck shell=bash disable=SC2034,SC2154 # shares its variables with scripts/bench
 
+# Outside of $WORK, whose owner may not be the one that PostgreSQL runs as.
+FOLDERS=()
+
 # start_store KIND [OPTION…]: redis or postgres on STORE_PORT; any other kind is no server. The options are for
 # postgres.
 start_store() {
@@ -17,6 +20,7 @@ start_store() {
         if [[ $(id -u) == 0 ]]; then
             as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
             POSTGRES_DIR=$(mktemp -d)
+            FOLDERS+=("$POSTGRES_DIR")
             chown postgres: "$POSTGRES_DIR"
         else
             POSTGRES_DIR=$dir
