@@ -3,6 +3,7 @@
 //! committing; the writer then does the short rest itself, because only somebody who holds
 //! the writes up can reach the log's end.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -18,7 +19,7 @@ const FROM_PAGES: i32 = 32_768;
 /// Pages that the writer may have to copy itself: all writes wait meanwhile.
 const REST_PAGES: i32 = 256;
 
-/// The most times that the thread copies what was written while it copied, before it leaves
+/// The most times that the thread copies and syncs what was written meanwhile, before it leaves
 /// the rest to the writer, however much that is.
 const PASSES: u32 = 8;
 
@@ -33,8 +34,12 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// Starts the thread on a connection of its own, and counts the log's pages at every
-    /// commit of `writing`.
-    pub(super) fn start(writing: &mut Connection, copying: Connection) -> Result<Self, String> {
+    /// commit of `writing`. `file` is the database.
+    pub(super) fn start(
+        writing: &mut Connection,
+        copying: Connection,
+        file: Arc<File>,
+    ) -> Result<Self, String> {
         let log_pages = Arc::new(AtomicI32::new(0));
         let copied = Arc::new(AtomicBool::new(false));
         let counted = Arc::clone(&log_pages);
@@ -47,7 +52,7 @@ impl Checkpoints {
         let (log, done) = (Arc::clone(&log_pages), Arc::clone(&copied));
         let thread = thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || serve(&copying, &begun, &log, &done))
+            .spawn(move || serve(&copying, &file, &begun, &log, &done))
             .map_err(|e| e.to_string())?;
         let thread = Some(thread);
         Ok(Self { log_pages, copied, running: false, begin: Some(begin), thread })
@@ -86,11 +91,21 @@ impl Checkpoints {
     }
 }
 
-fn serve(db: &Connection, begun: &Receiver<()>, log_pages: &AtomicI32, copied: &AtomicBool) {
+fn serve(
+    db: &Connection,
+    file: &File,
+    begun: &Receiver<()>,
+    log_pages: &AtomicI32,
+    copied: &AtomicBool,
+) {
     while begun.recv().is_ok() {
         for _ in 0..PASSES {
             // Each takes less time than the one before, and so leaves less.
             let Some(pages) = copy(db, "PASSIVE") else { break };
+            // SQLite syncs the database only at the log's end, which the writer reaches: all that
+            // was copied, while nobody can write. It syncs again then, and finds little to do; an
+            // error it finds as well.
+            let _ = file.sync_data();
             if log_pages.load(Ordering::Relaxed) - pages <= REST_PAGES {
                 break;
             }
