@@ -10,8 +10,8 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 
 use self::print::{as_json, as_line, stats_json, stats_lines};
-use super::ConfigArgs;
 use super::store::with_store;
+use super::{ConfigArgs, print};
 use crate::domain::{AccountId, Clock, SystemClock, TenantId, Timestamp};
 use crate::session::{Session, SessionId, Store, StoreError};
 
@@ -89,59 +89,70 @@ impl Sessions {
     pub(super) fn run(self) -> ExitCode {
         match self {
             Self::List { config, tenant, account, limit, json } => {
-                with_store(&config, async |store| {
-                    let print = |session: &Session| {
-                        println!("{}", if json { as_json(session) } else { as_line(session) });
+                with_store(&config, tenant.as_ref(), async |store| {
+                    let wanted = Wanted { tenant: tenant.as_ref(), account, limit };
+                    let line = |session: &Session| {
+                        let text = if json { as_json(session) } else { as_line(session) };
+                        print(&format!("{text}\n"))
                     };
-                    let wanted = Wanted { tenant, account, limit };
-                    list(&store, &wanted, print).await.map_err(|e| e.to_string())
+                    if list(&store, &wanted, line).await.map_err(|e| e.to_string())? {
+                        eprintln!("cambio: there are more than {limit}, see --limit");
+                    }
+                    Ok(())
                 })
             }
-            Self::Revoke { config, tenant, account, which } => with_store(&config, async |store| {
-                let ended = revoke(&store, &tenant, &account, &which).await;
-                println!("{} ended", ended.map_err(|e| e.to_string())?);
+            Self::Revoke { config, tenant, account, which } => {
+                with_store(&config, Some(&tenant), async |store| {
+                    let ended = revoke(&store, &tenant, &account, &which).await;
+                    print(&format!("{} ended\n", ended.map_err(|e| e.to_string())?));
+                    Ok(())
+                })
+            }
+            Self::Prune { config } => with_store(&config, None, async |store| {
+                let removed = prune(&store).await.map_err(|e| e.to_string())?;
+                print(&format!("{removed} removed\n"));
                 Ok(())
             }),
-            Self::Prune { config } => with_store(&config, async |store| {
-                println!("{} removed", prune(&store).await.map_err(|e| e.to_string())?);
-                Ok(())
-            }),
-            Self::Stats { config, json } => with_store(&config, async |store| {
+            Self::Stats { config, json } => with_store(&config, None, async |store| {
                 let stats = stats(&store).await.map_err(|e| e.to_string())?;
-                print!("{}", if json { stats_json(&stats) } else { stats_lines(&stats) });
+                print(&if json { stats_json(&stats) } else { stats_lines(&stats) });
                 Ok(())
             }),
         }
     }
 }
 
-struct Wanted {
-    tenant: Option<TenantId>,
+struct Wanted<'a> {
+    tenant: Option<&'a TenantId>,
     account: Option<AccountId>,
     limit: usize,
 }
 
+/// Hands on sessions until `line` says that nobody wants more, and answers whether the limit kept
+/// any back.
 async fn list(
     store: &Arc<dyn Store>,
-    wanted: &Wanted,
-    print: impl Fn(&Session),
-) -> Result<(), StoreError> {
+    wanted: &Wanted<'_>,
+    line: impl Fn(&Session) -> bool,
+) -> Result<bool, StoreError> {
     let now = SystemClock.now();
-    if let (Some(tenant), Some(account)) = (&wanted.tenant, &wanted.account) {
-        let sessions = store.sessions(tenant, account, now).await?;
-        sessions.iter().take(wanted.limit).for_each(print);
-        return Ok(());
-    }
-    let mut left = wanted.limit;
-    walk(store, now, |session| {
-        let theirs = wanted.tenant.as_ref().is_none_or(|tenant| *tenant == session.tenant);
-        if theirs && left > 0 {
-            left -= 1;
-            print(session);
+    let (mut left, mut more) = (wanted.limit, false);
+    let mut on = |session: &Session| {
+        if left == 0 {
+            more = true;
+            return false;
         }
-        left > 0
-    })
-    .await
+        left -= 1;
+        line(session)
+    };
+    if let (Some(tenant), Some(account)) = (wanted.tenant, &wanted.account) {
+        let sessions = store.sessions(tenant, account, now).await?;
+        let _ = sessions.iter().all(on);
+        return Ok(more);
+    }
+    let theirs = |session: &Session| wanted.tenant.is_none_or(|tenant| *tenant == session.tenant);
+    walk(store, now, |session| !theirs(session) || on(session)).await?;
+    Ok(more)
 }
 
 /// Meets every live session, until `on` says that it has seen enough.

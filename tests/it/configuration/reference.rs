@@ -108,7 +108,32 @@ fn the_examples_of_stores_that_are_servers_read() {
     }
 }
 
-/// Every file that the reference names, with something good in it.
+#[tokio::test]
+async fn every_example_is_a_good_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    write_files(dir.path());
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&examples).unwrap() {
+        let path = entry.unwrap().path();
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        if path.file_name().unwrap().to_str().unwrap().starts_with("store-") {
+            // A store alone serves nobody.
+            let site = std::fs::read_to_string(examples.join("portal-cookie.toml")).unwrap();
+            text = format!("{text}\n{site}");
+        }
+        for place in ["/run/secrets", "/etc/cambio"] {
+            text = text.replace(place, dir.path().to_str().unwrap());
+        }
+        let settings = load(&text).unwrap_or_else(|problems| panic!("{path:?}: {problems:?}"));
+        let built = App::build(&settings, memory(), World::default()).await;
+        assert!(built.is_ok(), "{path:?}: {:?}", built.err());
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+/// Every file that the reference and the examples name, with something good in it.
 fn write_files(dir: &Path) {
     let write = |name: &str, content: &[u8]| std::fs::write(dir.join(name), content).unwrap();
     write("cambio-kek", b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
@@ -126,6 +151,10 @@ fn write_files(dir: &Path) {
         write(framework, b"a framework's secret\n");
         write(&format!("{framework}-old"), b"a framework's old secret\n");
     }
+    for secret in ["canaille-client", "canaille-secret-key", "express-secret", "idp-client"] {
+        write(secret, b"a secret of an example\n");
+    }
+    write("postgres-password", b"a password\n");
     write("redis-password", b"a password\n");
     write("sentinel-password", b"a password\n");
     for secret in ["app-session-secret", "app-redis-password", "app-postgres-password"] {
@@ -147,6 +176,7 @@ fn write_files(dir: &Path) {
     write("sso-api-key", b"an API key\n");
     let key = rcgen::KeyPair::generate().unwrap();
     write("cambio-client-key", key.serialize_pem().as_bytes());
+    write("postgres-ca.pem", authority.cert.pem().as_bytes());
     write("redis-ca.pem", authority.cert.pem().as_bytes());
 }
 
