@@ -13,6 +13,7 @@ peer_refresh() {
     start_grants keeping $((base + 1)) never
     start_refreshed memory '' $((base + 2))
     start_refreshed memory ags-standard $((base + 4))
+    STORE_PORT=$((FLOOR_PORT + 4))
     start_store redis
     start_refreshed redis '' $((base + 6))
     for ((round = 0; round <= ROUNDS; round++)); do
