@@ -109,28 +109,33 @@ fn the_examples_of_stores_that_are_servers_read() {
 }
 
 #[tokio::test]
-async fn every_example_is_a_good_configuration() {
+async fn every_example_and_the_readmes_configuration_are_good() {
     let dir = tempfile::tempdir().unwrap();
     write_files(dir.path());
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
-    let mut seen = 0;
+    let readme = include_str!("../../../README.md");
+    let (_, readme) = readme.split_once("```toml\n# cambio.toml\n").unwrap();
+    let (readme, _) = readme.split_once("```").unwrap();
+    let mut texts = vec![("README.md".to_owned(), readme.to_owned())];
     for entry in std::fs::read_dir(&examples).unwrap() {
-        let path = entry.unwrap().path();
-        let mut text = std::fs::read_to_string(&path).unwrap();
-        if path.file_name().unwrap().to_str().unwrap().starts_with("store-") {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let mut text = std::fs::read_to_string(entry.path()).unwrap();
+        if name.starts_with("store-") {
             // A store alone serves nobody.
-            let site = std::fs::read_to_string(examples.join("portal-cookie.toml")).unwrap();
-            text = format!("{text}\n{site}");
+            text.push_str(readme);
         }
+        texts.push((name, text));
+    }
+    assert!(texts.len() > 20, "{}", texts.len());
+    for (name, mut text) in texts {
         for place in ["/run/secrets", "/etc/cambio"] {
             text = text.replace(place, dir.path().to_str().unwrap());
         }
-        let settings = load(&text).unwrap_or_else(|problems| panic!("{path:?}: {problems:?}"));
+        let settings = load(&text).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         let built = App::build(&settings, memory(), World::default()).await;
-        assert!(built.is_ok(), "{path:?}: {:?}", built.err());
-        seen += 1;
+        assert!(built.is_ok(), "{name}: {:?}", built.err());
     }
-    assert!(seen > 20, "{seen}");
 }
 
 /// Every file that the reference and the examples name, with something good in it.
