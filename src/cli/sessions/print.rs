@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
 
-use super::Stats;
+use super::work::Stats;
 use crate::domain::Timestamp;
 use crate::session::{Session, SessionId};
 
