@@ -72,19 +72,24 @@ start_pair() {
     else
         start_cambio "$WORK/cambio" "$2" "$3"
         wait_ready "$WORK/cambio" "$ADMIN_PORT"
-        case $2 in
-        http) floor_credentials ;;
-        redis | postgres)
-            floor_credentials
-            BENCH_OPERATOR_TOKEN=$(BENCH_OPERATOR_SECRET=$OPERATOR_SECRET "$FLOOR" --operator-tokens <<<1001)
-            ;;
-        *) read_credentials "$WORK/cambio" ;;
-        esac
+        cambio_credentials "$2" "$WORK/cambio"
     fi
     CANDIDATE_PID=$PID
     # The floor believes anything: it gets the same bytes.
     save_credentials "$WORK/floor"
     save_credentials "$WORK/cambio"
+}
+
+# cambio_credentials STORE DIR: what the Cambio in DIR accepts.
+cambio_credentials() {
+    case $1 in
+    http) floor_credentials ;;
+    redis | postgres)
+        floor_credentials
+        BENCH_OPERATOR_TOKEN=$(BENCH_OPERATOR_SECRET=$OPERATOR_SECRET "$FLOOR" --operator-tokens <<<1001)
+        ;;
+    *) read_credentials "$2" ;;
+    esac
 }
 
 floor_credentials() {

@@ -129,7 +129,7 @@ async fn gateway(
     let network = network(settings, world, &mut problems);
 
     let mut tenants = HashMap::new();
-    let parts = tenant::Parts { validators: &validators, accounts: &accounts, store };
+    let parts = tenant::Parts { settings, validators: &validators, accounts: &accounts, store };
     if let Some(sealing) = &sealing {
         let keys = KeyCx {
             store: Arc::clone(store) as _,

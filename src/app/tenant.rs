@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::account::AccountDirectory;
-use crate::config::{AgsSettings, AnswerHubSettings, ServiceSettings, TenantSettings};
+use crate::config::{AgsSettings, AnswerHubSettings, ServiceSettings, Settings, TenantSettings};
 use crate::domain::setting::{self, Problems};
 use crate::domain::{CredentialKind, ServiceName, TenantId};
 use crate::exchange::DevicePolicy;
@@ -21,6 +21,8 @@ const DEVICE_DIGITS: usize = 19;
 
 /// The parts that a tenant may name.
 pub(super) struct Parts<'a> {
+    /// What they were built from.
+    pub(super) settings: &'a Settings,
     pub(super) validators: &'a HashMap<String, Arc<dyn SsoValidator>>,
     pub(super) accounts: &'a HashMap<String, Arc<dyn AccountDirectory>>,
     pub(super) store: &'a Arc<dyn Store>,
@@ -43,7 +45,7 @@ pub(super) async fn build(
     let answerhub = match &settings.answerhub {
         Some(answerhub) => {
             let path = setting::join(&path, "answerhub");
-            build_answerhub(id, answerhub, &services, &path, keys, problems).await
+            build_answerhub(id, (settings, answerhub), &services, &path, keys, problems).await
         }
         None => None,
     };
@@ -89,16 +91,19 @@ fn build_service(
 ) -> Option<Service> {
     let validator = parts.validators.get(&settings.validator).cloned();
     if validator.is_none() {
-        let message = format!("there is no good [validators.{}]", settings.validator);
-        problems.push(format!("{path}.validator"), message);
+        let name = &settings.validator;
+        let defined = parts.settings.validators.defines(name);
+        let message = format!("there is no [validators.{name}]");
+        problems.push_absent(format!("{path}.validator"), defined, message);
     }
     let accounts = match &settings.accounts {
         None => Some(crate::account::settings::default_directory()),
         Some(name) => {
             let found = parts.accounts.get(name).cloned();
             if found.is_none() {
-                let message = format!("there is no good [accounts.{name}]");
-                problems.push(format!("{path}.accounts"), message);
+                let defined = parts.settings.accounts.defines(name);
+                let message = format!("there is no [accounts.{name}]");
+                problems.push_absent(format!("{path}.accounts"), defined, message);
             }
             found
         }
@@ -159,7 +164,7 @@ fn default_endpoints(
 
 async fn build_answerhub(
     id: &TenantId,
-    settings: &AnswerHubSettings,
+    (tenant, settings): (&TenantSettings, &AnswerHubSettings),
     services: &IndexMap<ServiceName, Service>,
     path: &str,
     keys: &KeyCx<'_>,
@@ -168,7 +173,11 @@ async fn build_answerhub(
     let mut bound = |key: &str, name: &ServiceName, kind: CredentialKind, what: &str| {
         let path = setting::join(path, key);
         match services.get(name) {
-            None => problems.push(path, format!("this tenant has no good service {name:?}")),
+            None => {
+                let defined = tenant.services.iter().any(|service| service.name == *name);
+                let message = format!("this tenant has no service {name:?}");
+                problems.push_absent(path, defined, message);
+            }
             Some(service) if !service.validator.accepts(kind) => {
                 let kind = service.validator.kind();
                 problems.push(

@@ -14,7 +14,7 @@ use clap::Args;
 
 use self::credentials::Credentials;
 use self::data_dir::DataDir;
-use super::{fail, load, refuse, runtime, server};
+use super::{fail, load, print, refuse, runtime, server};
 use crate::app::{App, World};
 use crate::config::Sources;
 use crate::telemetry;
@@ -78,10 +78,11 @@ impl Demo {
             let json = self.json;
             server::run(app, settings, sources, |addresses| {
                 let url = format!("http://{}", addresses.service);
+                // Served is also who reads no more of it than the first lines.
                 if json {
-                    println!("{}", credentials.json(&url));
+                    print(&format!("{}\n", credentials.json(&url)));
                 } else {
-                    print!("{}", script::text(&url, addresses.admin, &credentials, &data));
+                    print(&script::text(&url, addresses.admin, &credentials, &data));
                 }
             })
             .await
