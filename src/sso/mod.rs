@@ -25,6 +25,7 @@ mod jwt;
 mod laravel;
 pub mod lookup;
 mod mapping;
+mod opens;
 pub mod operator;
 mod rails;
 mod redis_session;
