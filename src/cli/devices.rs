@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::ConfigArgs;
-use super::sessions::{account, tenant};
+use super::ids::{account, device, tenant};
 use super::store::with_store;
 use crate::domain::{AccountId, DeviceId, TenantId};
 use crate::session::{Device, DeviceChange, DeviceState};
@@ -94,8 +94,4 @@ fn as_json(device: &Device) -> String {
         "registeredAt": device.registered_at,
     })
     .to_string()
-}
-
-fn device(text: &str) -> Result<DeviceId, String> {
-    DeviceId::parse(text).map_err(|e| e.to_string())
 }

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::super::ids::session_name;
 use super::Stats;
-use crate::session::{Session, SessionId};
+use crate::session::Session;
 
 pub(super) fn stats_lines(stats: &Stats) -> String {
     let mut text = format!("{:>12} sessions\n", stats.values().sum::<u64>());
@@ -23,7 +24,7 @@ pub(super) fn stats_json(stats: &Stats) -> String {
 pub(super) fn as_line(session: &Session) -> String {
     format!(
         "{}\t{}\t{}\t{}\tbegun {}\tlast used {}\texpires {}",
-        name(session.id),
+        session_name(session.id),
         session.tenant,
         session.facts.account.id,
         session.device,
@@ -35,7 +36,7 @@ pub(super) fn as_line(session: &Session) -> String {
 
 pub(super) fn as_json(session: &Session) -> String {
     json!({
-        "session": name(session.id),
+        "session": session_name(session.id),
         "tenant": session.tenant,
         "service": session.service,
         "account": session.facts.account.id,
@@ -48,8 +49,4 @@ pub(super) fn as_json(session: &Session) -> String {
         "refreshes": session.generation.saturating_sub(1),
     })
     .to_string()
-}
-
-pub(super) fn name(id: SessionId) -> String {
-    format!("{}.{}", id.ends_at.secs(), id.number)
 }

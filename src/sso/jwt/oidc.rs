@@ -13,7 +13,8 @@ use super::super::mapping::Fields;
 use super::super::settings::BuildCx;
 use super::claims::{ClaimRules, Expected, MAX_LEEWAY, default_leeway};
 use super::discovery::Discovery;
-use super::remote::{RefetchTimes, RemoteKeys, Source};
+use super::remote::{RefetchTimes, RemoteKeys};
+use super::source::Source;
 use super::{Jwt, Keys};
 use crate::domain::setting::{HumanDuration, Problems, join};
 
