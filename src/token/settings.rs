@@ -1,10 +1,9 @@
 //! What the configuration says about an endpoint's tokens; `plan.rs` says what can be wrong with it.
-//! `cambio check` calls the checks here, which touch no store.
 
 use serde::Deserialize;
 
 use super::{Algorithm, ImportedKey, Profile};
-use crate::domain::setting::{HumanDuration, Problems};
+use crate::domain::setting::HumanDuration;
 
 /// The tokens of one endpoint of a tenant.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -55,16 +54,4 @@ pub struct TokenSettings {
     /// Claim `scope` of the `standard` profile: scopes with spaces between (RFC 6749 section 3.3).
     #[serde(default)]
     pub scope: Option<String>,
-}
-
-impl TokenSettings {
-    /// Notes everything that is wrong with them for the AnswerHub endpoint.
-    pub fn check_site(&self, path: &str, problems: &mut Problems) {
-        let _ = self.plan_site(path, problems);
-    }
-
-    /// Notes everything that is wrong with them for the AGS endpoint.
-    pub fn check_session(&self, path: &str, problems: &mut Problems) {
-        let _ = self.plan_session(path, problems);
-    }
 }
