@@ -30,6 +30,7 @@ pub mod operator;
 mod rails;
 mod redis_session;
 mod scripted;
+mod secrets;
 mod session_digest;
 mod session_token;
 pub mod settings;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use self::format::Opener;
 use super::mapping::{Fields, Mapping, Term};
 use super::opens::Opens;
-use super::{SsoValidator, ValidateError, iso_time};
+use super::{SsoValidator, ValidateError, iso_time, secrets};
 use crate::domain::setting::{Problems, SecretSource, join};
 use crate::domain::{Timestamp, Verified};
 
@@ -54,11 +54,7 @@ impl Settings {
     fn validator(mut self, path: &str, problems: &mut Problems) -> Option<BetterAuth> {
         let before = problems.len();
         let path = join(path, "secrets");
-        if self.secrets.is_empty() {
-            problems.push(&path, "must name at least one secret");
-        }
-        let secrets = self.secrets.iter().enumerate();
-        let secrets = secrets.map(|(i, source)| (join(&path, &i.to_string()), source));
+        let secrets = secrets::listed(&self.secrets, &path, problems);
         let opener = Opener::load(secrets, problems);
         self.fields.session_id.get_or_insert_with(|| Term::place("/session/id"));
         let validator =

@@ -18,7 +18,7 @@ pub(super) use self::format::salted_key;
 use super::mapping::{EXPIRED, Fields, Mapping};
 use super::opens::Opens;
 use super::timed_text::MAX_LEN;
-use super::{SsoValidator, ValidateError, hmac_keys, iso_time};
+use super::{SsoValidator, ValidateError, iso_time, secrets};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 use crate::domain::{Timestamp, Verified};
 
@@ -80,7 +80,7 @@ impl Settings {
         if self.authentication_backends.is_empty() {
             problems.push(join(path, "authentication_backends"), "must name at least one backend");
         }
-        let secrets = hmac_keys::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
+        let secrets = secrets::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
         let validator = Django {
             opener: Opener::load(&self.salt, secrets, problems),
             age: self.session_cookie_age.0,

@@ -17,7 +17,7 @@ pub(super) use self::format::key as signer_key;
 use super::mapping::{EXPIRED, Fields, Mapping};
 use super::opens::Opens;
 use super::timed_text::MAX_LEN;
-use super::{SsoValidator, ValidateError, hmac_keys};
+use super::{SsoValidator, ValidateError, secrets};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 use crate::domain::{Timestamp, Verified};
 
@@ -63,7 +63,7 @@ impl Settings {
         if self.permanent_session_lifetime.0 < Duration::from_secs(1) {
             problems.push(join(path, "permanent_session_lifetime"), "must be at least a second");
         }
-        let secrets = hmac_keys::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
+        let secrets = secrets::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
         let validator = Flask {
             opener: Opener::load(&self.salt, secrets, problems),
             lifetime: self.permanent_session_lifetime.0,

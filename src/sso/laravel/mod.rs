@@ -17,7 +17,7 @@ use self::opener::is_session_id;
 pub(super) use self::opener::{Cipher, Opener};
 use super::mapping::{Mapping, NamedFields};
 use super::opens::Opens;
-use super::unseal;
+use super::secrets;
 use super::{SsoValidator, ValidateError};
 use crate::domain::setting::{Problems, SecretSource, join};
 use crate::domain::{Timestamp, Verified};
@@ -47,7 +47,7 @@ impl Settings {
     ) -> Option<Arc<dyn SsoValidator>> {
         let before = problems.len();
         let at = join(path, "app_key");
-        let secrets = unseal::secrets(&self.app_key, &at, problems);
+        let secrets = secrets::loaded(&self.app_key, &at, problems);
         let opener = problems.ok(&at, Opener::new(&secrets, self.cipher, &self.cookie));
         if self.cookie.is_empty() {
             problems.push(join(path, "cookie"), "must not be empty");

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::opens::Opens;
-use super::{SsoValidator, ValidateError};
+use super::{SsoValidator, ValidateError, secrets};
 use crate::domain::setting::{Problems, SecretSource, join};
 use crate::domain::{AssertedAccount, Attributes, SecretString, Subject, Timestamp, Verified};
 
@@ -82,12 +82,8 @@ impl Settings {
     ) -> Option<Arc<dyn SsoValidator>> {
         let path = join(path, "secrets");
         let before = problems.len();
-        if self.secrets.is_empty() {
-            problems.push(&path, "must name at least one secret");
-        }
         let mut keys = Vec::with_capacity(self.secrets.len());
-        for (i, source) in self.secrets.iter().enumerate() {
-            let at = join(&path, &i.to_string());
+        for (at, source) in secrets::listed(&self.secrets, &path, problems) {
             let Some(secret) = problems.ok(&at, source.load()) else { continue };
             if secret.expose().len() < MIN_SECRET_LEN {
                 problems.push(at, format!("must be at least {MIN_SECRET_LEN} bytes long"));
