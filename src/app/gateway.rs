@@ -42,7 +42,7 @@ pub(super) async fn build(
     let network = network(settings, world, &mut problems);
 
     let mut tenants = HashMap::new();
-    let parts = Parts { validators: &validators, accounts: &accounts, store };
+    let parts = Parts { settings, validators: &validators, accounts: &accounts, store };
     if let Some(sealing) = &sealing {
         let keys = KeyCx {
             store: Arc::clone(store) as _,

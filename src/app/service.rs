@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::account::AccountDirectory;
-use crate::config::{ServiceSettings, TenantSettings};
+use crate::config::{ServiceSettings, Settings, TenantSettings};
 use crate::domain::setting::Problems;
 use crate::domain::{CredentialKind, ServiceName};
 use crate::exchange::tenant::{Endpoint, Service};
@@ -16,6 +16,8 @@ use crate::sso::SsoValidator;
 
 /// The parts that a tenant may name.
 pub(super) struct Parts<'a> {
+    /// What they were built from.
+    pub(super) settings: &'a Settings,
     pub(super) validators: &'a HashMap<String, Arc<dyn SsoValidator>>,
     pub(super) accounts: &'a HashMap<String, Arc<dyn AccountDirectory>>,
     pub(super) store: &'a Arc<dyn Store>,
@@ -50,16 +52,19 @@ fn build(
 ) -> Option<Service> {
     let validator = parts.validators.get(&settings.validator).cloned();
     if validator.is_none() {
-        let message = format!("there is no good [validators.{}]", settings.validator);
-        problems.push(format!("{path}.validator"), message);
+        let name = &settings.validator;
+        let defined = parts.settings.validators.defines(name);
+        let message = format!("there is no [validators.{name}]");
+        problems.push_absent(format!("{path}.validator"), defined, message);
     }
     let accounts = match &settings.accounts {
         None => Some(crate::account::settings::default_directory()),
         Some(name) => {
             let found = parts.accounts.get(name).cloned();
             if found.is_none() {
-                let message = format!("there is no good [accounts.{name}]");
-                problems.push(format!("{path}.accounts"), message);
+                let defined = parts.settings.accounts.defines(name);
+                let message = format!("there is no [accounts.{name}]");
+                problems.push_absent(format!("{path}.accounts"), defined, message);
             }
             found
         }

@@ -34,7 +34,7 @@ pub(super) async fn build(
     let answerhub = match &settings.answerhub {
         Some(answerhub) => {
             let path = setting::join(&path, "answerhub");
-            build_answerhub(id, answerhub, &services, &path, keys, problems).await
+            build_answerhub(id, (settings, answerhub), &services, &path, keys, problems).await
         }
         None => None,
     };
@@ -54,7 +54,7 @@ pub(super) async fn build(
 
 async fn build_answerhub(
     id: &TenantId,
-    settings: &AnswerHubSettings,
+    (tenant, settings): (&TenantSettings, &AnswerHubSettings),
     services: &IndexMap<ServiceName, Service>,
     path: &str,
     keys: &KeyCx<'_>,
@@ -63,7 +63,11 @@ async fn build_answerhub(
     let mut bound = |key: &str, name: &ServiceName, kind: CredentialKind, what: &str| {
         let path = setting::join(path, key);
         match services.get(name) {
-            None => problems.push(path, format!("this tenant has no good service {name:?}")),
+            None => {
+                let defined = tenant.services.iter().any(|service| service.name == *name);
+                let message = format!("this tenant has no service {name:?}");
+                problems.push_absent(path, defined, message);
+            }
             Some(service) if !service.validator.accepts(kind) => {
                 let kind = service.validator.kind();
                 problems.push(

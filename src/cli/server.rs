@@ -122,8 +122,9 @@ fn prepare(
         .map(|tls| TlsKeys::open(tls, &app.world().watcher))
         .transpose()
         .map_err(|e| format!("server.tls: {e}"))?;
-    let listener = serve::bind(settings.server.listen)?;
-    let admin_listener = serve::bind(settings.admin.listen)?;
+    let bind = |key: &str, at| serve::bind(at).map_err(|e| format!("{key}: {e}"));
+    let listener = bind("server.listen", settings.server.listen)?;
+    let admin_listener = bind("admin.listen", settings.admin.listen)?;
     let address = |l: &tokio::net::TcpListener| l.local_addr().map_err(|e| e.to_string());
     let addresses = Addresses { service: address(&listener)?, admin: address(&admin_listener)? };
     let health = admin::Health { store: Arc::clone(app.store()), stage: stages.clone() };

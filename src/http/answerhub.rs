@@ -50,7 +50,11 @@ async fn exchange_token(incoming: Incoming, basic_too: bool) -> Answer {
         None => {
             let service = cookie_service(&tenant, answerhub, named)?;
             let credential = credentials::sso_cookie(headers, &service.cookie, !basic_too)?;
-            (service, credential.ok_or_else(|| HttpError::bad_request("no sso cookie"))?)
+            let missing = || {
+                let basic = if basic_too { " and so are a user name and a password" } else { "" };
+                HttpError::bad_request(format!("cookie {} is missing{basic}", service.cookie))
+            };
+            (service, credential.ok_or_else(missing)?)
         }
     };
     let _ = info.service.set(service.name.clone());

@@ -14,8 +14,8 @@ use clap::Args;
 
 use self::credentials::Credentials;
 use self::data_dir::DataDir;
-use super::fail;
 use super::server::{self, Addresses};
+use super::{fail, print};
 use crate::config::Sources;
 
 /// The demo's configuration; `@NAME@` is filled in.
@@ -56,10 +56,11 @@ impl Demo {
             let credentials = Credentials::make(&app.gateway(), data).await?;
             Ok(move |addresses: Addresses| {
                 let url = format!("http://{}", addresses.service);
+                // Served is also who reads no more of it than the first lines.
                 if json {
-                    println!("{}", credentials.json(&url));
+                    print(&format!("{}\n", credentials.json(&url)));
                 } else {
-                    print!("{}", script::text(&url, addresses.admin, &credentials, data));
+                    print(&script::text(&url, addresses.admin, &credentials, data));
                 }
             })
         })

@@ -1,9 +1,13 @@
 //! How `cambio sessions` prints sessions and their numbers: for people, and as JSON for scripts.
 
+use std::fmt::Display;
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde_json::json;
 
 use super::super::ids::session_name;
-use super::Stats;
+use super::work::Stats;
+use crate::domain::Timestamp;
 use crate::session::Session;
 
 pub(super) fn stats_lines(stats: &Stats) -> String {
@@ -28,10 +32,17 @@ pub(super) fn as_line(session: &Session) -> String {
         session.tenant,
         session.facts.account.id,
         session.device,
-        session.begun_at.secs(),
-        session.issued_at.secs(),
-        session.expires_at.secs(),
+        time(session.begun_at),
+        time(session.issued_at),
+        time(session.expires_at),
     )
+}
+
+/// As people read it: RFC 3339, UTC.
+fn time(at: Timestamp) -> impl Display {
+    const LAST: u64 = 253_402_300_799; // of the year 9999, which has no successor there
+    let secs = u64::try_from(at.secs()).unwrap_or_default().min(LAST);
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(secs))
 }
 
 pub(super) fn as_json(session: &Session) -> String {

@@ -15,6 +15,13 @@ use rusqlite::Connection;
 /// file after a crash, which reads the log.
 const FROM_PAGES: i32 = 32_768;
 
+/// Pages that the writer may have to copy itself: all writes wait meanwhile.
+const REST_PAGES: i32 = 256;
+
+/// The most times that the thread copies what was written while it copied, before it leaves
+/// the rest to the writer, however much that is.
+const PASSES: u32 = 8;
+
 /// The thread, and what the writer knows of its work.
 pub(super) struct Checkpoints {
     log_pages: Arc<AtomicI32>,
@@ -37,10 +44,10 @@ impl Checkpoints {
         };
         writing.wal_hook(Some(count)).map_err(|e| e.to_string())?;
         let (begin, begun) = sync_channel(1);
-        let done = Arc::clone(&copied);
+        let (log, done) = (Arc::clone(&log_pages), Arc::clone(&copied));
         let thread = thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || serve(&copying, &begun, &done))
+            .spawn(move || serve(&copying, &begun, &log, &done))
             .map_err(|e| e.to_string())?;
         let thread = Some(thread);
         Ok(Self { log_pages, copied, running: false, begin: Some(begin), thread })
@@ -79,17 +86,28 @@ impl Checkpoints {
     }
 }
 
-fn serve(db: &Connection, begun: &Receiver<()>, copied: &AtomicBool) {
+fn serve(db: &Connection, begun: &Receiver<()>, log_pages: &AtomicI32, copied: &AtomicBool) {
     while begun.recv().is_ok() {
-        copy(db, "PASSIVE");
+        for _ in 0..PASSES {
+            // Each takes less time than the one before, and so leaves less.
+            let Some(pages) = copy(db, "PASSIVE") else { break };
+            if log_pages.load(Ordering::Relaxed) - pages <= REST_PAGES {
+                break;
+            }
+        }
         copied.store(true, Ordering::Release);
     }
 }
 
-/// Readers in the way make it stop early, which the next one makes up for.
-fn copy(db: &Connection, mode: &str) {
+/// Answers how many pages of the log have been copied. Readers in the way make it stop early,
+/// which the next one makes up for.
+fn copy(db: &Connection, mode: &str) -> Option<i32> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
-    if let Err(error) = db.query_row(&sql, (), |_| Ok(())) {
-        tracing::warn!(store.kind = "sqlite", %error, "session store checkpoint failed");
+    match db.query_row(&sql, (), |row| row.get(2)) {
+        Ok(pages) => Some(pages),
+        Err(error) => {
+            tracing::warn!(store.kind = "sqlite", %error, "session store checkpoint failed");
+            None
+        }
     }
 }
