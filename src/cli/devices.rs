@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::sessions::{account, tenant};
+use super::ids::{account, device, tenant};
 use super::store::with_store;
 use super::{ConfigArgs, print};
 use crate::domain::{AccountId, DeviceId, TenantId};
@@ -100,8 +100,4 @@ fn as_json(device: &Device) -> String {
         "registeredAt": device.registered_at,
     })
     .to_string()
-}
-
-fn device(text: &str) -> Result<DeviceId, String> {
-    DeviceId::parse(text).map_err(|e| e.to_string())
 }

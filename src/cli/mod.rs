@@ -7,6 +7,7 @@ mod devices;
 mod explain;
 mod hash_password;
 mod healthcheck;
+mod ids;
 mod keys;
 mod serve;
 mod server;

@@ -10,9 +10,10 @@ use clap::{Args, Subcommand};
 
 use self::print::{as_json, as_line, stats_json, stats_lines};
 use self::work::{Wanted, list, prune, revoke, stats};
+use super::ids::{account, session_id, tenant};
 use super::store::with_store;
 use super::{ConfigArgs, print};
-use crate::domain::{AccountId, TenantId, Timestamp};
+use crate::domain::{AccountId, TenantId};
 use crate::session::{Session, SessionId};
 
 /// Look at sessions and end them
@@ -113,39 +114,6 @@ impl Sessions {
                 print(&if json { stats_json(&stats) } else { stats_lines(&stats) });
                 Ok(())
             }),
-        }
-    }
-}
-
-fn session_id(text: &str) -> Result<SessionId, String> {
-    let parse = || {
-        let (end, number) = text.split_once('.')?;
-        let ends_at = Timestamp::from_secs(end.parse().ok()?);
-        let number = number.parse().ok().filter(|n| *n < SessionId::NUMBER_LIMIT)?;
-        Some(SessionId { ends_at, number })
-    };
-    parse().ok_or_else(|| "a session is <end>.<number>, as the list prints it".to_owned())
-}
-
-pub(super) fn tenant(text: &str) -> Result<TenantId, String> {
-    TenantId::parse(text).map_err(|e| e.to_string())
-}
-
-pub(super) fn account(text: &str) -> Result<AccountId, String> {
-    AccountId::parse(text).map_err(|e| e.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::print::name;
-    use super::*;
-
-    #[test]
-    fn a_session_is_named_as_it_is_printed() {
-        let id = SessionId { ends_at: Timestamp::from_secs(1_800_000_000), number: 7 };
-        assert_eq!(session_id(&name(id)), Ok(id));
-        for bad in ["", "1", "1.", ".1", "1.x", "1.99999999999999999"] {
-            assert!(session_id(bad).is_err(), "{bad}");
         }
     }
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
 
+use super::super::ids::session_name;
 use super::work::Stats;
 use crate::domain::Timestamp;
-use crate::session::{Session, SessionId};
+use crate::session::Session;
 
 pub(super) fn stats_lines(stats: &Stats) -> String {
     let mut text = format!("{:>12} sessions\n", stats.values().sum::<u64>());
@@ -27,7 +28,7 @@ pub(super) fn stats_json(stats: &Stats) -> String {
 pub(super) fn as_line(session: &Session) -> String {
     format!(
         "{}\t{}\t{}\t{}\tbegun {}\tlast used {}\texpires {}",
-        name(session.id),
+        session_name(session.id),
         session.tenant,
         session.facts.account.id,
         session.device,
@@ -46,7 +47,7 @@ fn time(at: Timestamp) -> impl Display {
 
 pub(super) fn as_json(session: &Session) -> String {
     json!({
-        "session": name(session.id),
+        "session": session_name(session.id),
         "tenant": session.tenant,
         "service": session.service,
         "account": session.facts.account.id,
@@ -59,8 +60,4 @@ pub(super) fn as_json(session: &Session) -> String {
         "refreshes": session.generation.saturating_sub(1),
     })
     .to_string()
-}
-
-pub(super) fn name(id: SessionId) -> String {
-    format!("{}.{}", id.ends_at.secs(), id.number)
 }

@@ -14,6 +14,7 @@ mod refresh;
 mod row;
 mod schema;
 mod sessions;
+pub(super) mod settings;
 mod sweep;
 mod tickets;
 mod writer;
@@ -25,7 +26,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::settings::{Schema, SqliteSettings};
+use self::settings::SqliteSettings;
+use super::settings::Schema;
 use super::{Store, StoreError};
 use readers::Readers;
 use writer::Writer;
