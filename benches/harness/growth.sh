@@ -37,7 +37,7 @@ cleanup() {
     rm -rf "$WORK/floor" "$WORK/cambio"
     crowd_servers "$kind"
     use_cambio
-    local from=$((EPOCHSECONDS + 120 + live / 15000))
+    local from=$((EPOCHSECONDS + 180 + live / 10000))
     crowd_of $((live + rate * over)) --expiring $((rate * over)) --over "$over" --from "$from" --sample 20000
     start_cambio "$SIDE" crowd ''
     CANDIDATE_PID=$PID
