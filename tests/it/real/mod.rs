@@ -24,6 +24,7 @@ pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;
 mod redis_failover;
+mod redis_late;
 mod redis_load;
 mod redis_network;
 mod redis_nodes;
