@@ -85,6 +85,7 @@ impl Shared {
             let running = operation.run(on);
             let Ok(outcome) = tokio::time::timeout_at((deadline + LINGER).into(), running).await
             else {
+                self.pool.doubt();
                 return Err(error::late());
             };
             let error = match outcome {

@@ -12,6 +12,7 @@ mod look;
 mod on;
 mod page;
 mod pool;
+mod primary;
 mod refresh;
 mod row;
 mod schema;

@@ -156,6 +156,10 @@ statements! {
     check: "SELECT current_setting('transaction_read_only') = 'on',
             coalesce(current_setting('synchronous_commit', true), 'on'),
             extract(epoch FROM clock_timestamp())::float8";
+    /// Which database it is, and which timeline a server writes that takes writes: the first eight
+    /// digits of its file of WAL.
+    timeline: "SELECT (SELECT system_identifier FROM pg_control_system()),
+            ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint";
 }
 
 /// The statement or migration with its tables in a schema.
