@@ -18,6 +18,7 @@ mod oidc_provider;
 pub(crate) mod pgbouncer;
 mod php;
 pub(crate) mod postgres;
+mod postgres_failover;
 mod postgres_nodes;
 pub(crate) mod postgres_proxy;
 pub(crate) mod proxy;
