@@ -60,7 +60,7 @@ fn several_hosts_are_one_server_each() {
     let server = server(hosts);
     let places: Vec<_> = server.hosts.configs().map(|c| (c.get_hosts(), c.get_ports())).collect();
     let tcp = |host: &str| vec![Host::Tcp(host.to_owned())];
-    let socket = vec![Host::Unix("/run/postgresql".into())];
+    let socket = [Host::Unix("/run/postgresql".into())];
     assert_eq!(
         places,
         [
