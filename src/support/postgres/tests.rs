@@ -24,6 +24,10 @@ fn server(table: Value) -> PostgresServer {
 #[test]
 fn defaults_are_enough() {
     assert!(problems_of(json!({})).is_empty());
+    let server = server(json!({}));
+    let config = server.hosts.configs().next().unwrap();
+    assert_eq!(config.get_hosts(), [Host::Tcp("127.0.0.1".to_owned())]);
+    assert_eq!(config.get_ports(), [5432]);
 }
 
 #[test]
