@@ -9,6 +9,7 @@ use crate::support::redis::Script;
 pub(super) struct Scripts {
     pub(super) begin: Script,
     pub(super) refresh: Script,
+    pub(super) unheard: Script,
     pub(super) gone: Script,
     pub(super) end: Script,
     pub(super) end_all: Script,
@@ -29,6 +30,7 @@ impl Scripts {
         Self {
             begin: writes!("lua/begin.lua"),
             refresh: writes!("lua/refresh.lua"),
+            unheard: writes!("lua/unheard.lua"),
             gone: Script::new(include_str!("lua/gone.lua")),
             end: writes!("lua/end.lua"),
             end_all: writes!("lua/end_all.lua"),
