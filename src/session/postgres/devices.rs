@@ -44,6 +44,8 @@ struct List {
 impl Operation for List {
     type Answer = Vec<Device>;
 
+    const WRITES: bool = false;
+
     async fn run(&self, on: On<'_>) -> Result<Vec<Device>, Error> {
         let owner = row::owner(&self.tenant, &self.account);
         on.rows(&on.sql.list_devices, &owner).await?.iter().map(row::device).collect()

@@ -103,6 +103,8 @@ struct Find {
 impl Operation for Find {
     type Answer = Option<Stored>;
 
+    const WRITES: bool = false;
+
     async fn run(&self, on: On<'_>) -> Result<Self::Answer, Error> {
         let key = row::key(&self.tenant, &self.account, self.id);
         let found = on.row(&on.sql.find_session, &key).await?;
@@ -118,6 +120,8 @@ struct List {
 
 impl Operation for List {
     type Answer = Vec<Session>;
+
+    const WRITES: bool = false;
 
     async fn run(&self, on: On<'_>) -> Result<Vec<Session>, Error> {
         let owner = row::owner(&self.tenant, &self.account);
@@ -186,6 +190,7 @@ impl Operation for EndAll {
 
 struct Check;
 
+/// Changes nothing, but is about those that do: where they cannot be committed, it is not ready.
 impl Operation for Check {
     type Answer = ();
 

@@ -164,6 +164,8 @@ statements! {
     check: "SELECT current_setting('transaction_read_only') = 'on',
             coalesce(current_setting('synchronous_commit', true), 'on'),
             extract(epoch FROM clock_timestamp())::float8";
+    /// Is written and waited for as every change is, and changes nothing.
+    probe: "SELECT pg_logical_emit_message(true, 'cambio', '')";
     /// Which database it is, and which timeline a server writes that takes writes: the first eight
     /// digits of its file of WAL.
     timeline: "SELECT (SELECT system_identifier FROM pg_control_system()),

@@ -2,9 +2,11 @@
 //! nobody takes writes, find the one that was promoted by themselves, lose nothing that was
 //! acknowledged, and are not taken in by the old one when it comes back.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cambio::domain::setting::{Problems, parse};
+use cambio::domain::{AccountId, TenantId, Timestamp};
 use cambio::support::postgres::PostgresSettings;
 use serde_json::json;
 
@@ -12,6 +14,7 @@ use super::postgres::{self, PASSWORD, Postgres, USER};
 use super::redis_load::{Load, Nodes, all_refresh, nodes};
 use super::server::{Folder, Server};
 use super::{eventually, free_port};
+use crate::support::OPERATOR_TENANT;
 
 const CLIENTS: usize = 12;
 /// What an answer may take while the store takes its time: that, and a busy machine.
@@ -66,13 +69,8 @@ impl Pair {
     async fn primary_comes_back(&mut self, more: &[&str]) {
         let (folder, port) = (self.primary.server.folder(), self.primary.port);
         // SIGKILL for the first process leaves others, which keep the next one away while they end.
-        let data = folder.path().join("data");
-        eventually("nothing of it is left", async || {
-            let processes = std::fs::read_dir("/proc").unwrap().flatten();
-            let mut at = processes.filter_map(|p| std::fs::read_link(p.path().join("cwd")).ok());
-            (!at.any(|at| at == data)).then_some(())
-        })
-        .await;
+        let nobody = async || processes(&self.primary).is_empty().then_some(());
+        eventually("nothing of it is left", nobody).await;
         let mut command = postgres::command(folder, port);
         command.args(more);
         self.primary.server.start_again(command);
@@ -87,6 +85,20 @@ impl Postgres {
         let row = client.query_opt(query, &[]).await.ok()??;
         row.try_get::<_, bool>(0).ok()?.then_some(())
     }
+}
+
+/// The ids of all processes of a server; those at work are not the one that was started.
+fn processes(postgres: &Postgres) -> Vec<String> {
+    let data = postgres.server.folder().path().join("data");
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let own = all.filter(|p| std::fs::read_link(p.path().join("cwd")).is_ok_and(|at| at == data));
+    own.map(|process| process.file_name().into_string().unwrap()).collect()
+}
+
+/// Sends a signal to each of them.
+fn signal(postgres: &Postgres, signal: &str) {
+    let line = format!("kill -{signal} {}", processes(postgres).join(" "));
+    assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
 }
 
 /// A copy that follows.
@@ -196,6 +208,46 @@ async fn an_old_primary_that_takes_writes_again_gets_none() {
         seen.longest
     );
     assert!(seen.longest < BOUND, "{:?}", seen.longest);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_synchronous_standby_that_is_away_longer_than_grace_makes_nobody_a_thief() {
+    let pair = Pair::start().await;
+    let nodes = pair.nodes().await;
+    let mut pairs = Vec::new();
+    for n in 0..24 {
+        pairs.push(nodes[n % 2].signed_on(&format!("account{n}")).await);
+    }
+    signal(&pair.standby, "STOP");
+    // Whoever is in the middle of it when it begins learns of it.
+    for node in &nodes {
+        let store = node.app.store();
+        eventually("it is felt", async || store.swap_keys("nothing", 0, b"").await.err()).await;
+    }
+    // Longer than `refresh_grace`, and all clients try.
+    for _ in 0..3 {
+        let tries = pairs.iter().enumerate().map(|(n, pair)| nodes[n % 2].refreshed(pair));
+        for answer in futures_util::future::join_all(tries).await {
+            answer.problem(503);
+        }
+        nodes.iter().for_each(|node| node.advance(60));
+    }
+    for node in &nodes {
+        assert!(node.app.store().check().await.is_err(), "not ready");
+        // Reading needs nobody's disk.
+        let (tenant, account) = (TenantId::parse(OPERATOR_TENANT), AccountId::parse("account0"));
+        let now = Timestamp::from_secs(node.now());
+        let found = node.app.store().sessions(&tenant.unwrap(), &account.unwrap(), now).await;
+        assert_eq!(found.unwrap().len(), 1);
+    }
+    signal(&pair.standby, "CONT");
+    for (n, pair) in pairs.iter().enumerate() {
+        let refreshed = async || {
+            let answer = nodes[n % 2].refreshed(pair).await;
+            (answer.status != 503).then_some(answer)
+        };
+        eventually("it can be found out", refreshed).await.expect(200);
+    }
 }
 
 /// Somebody who accepts connections and never says a word.
