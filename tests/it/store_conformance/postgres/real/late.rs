@@ -27,7 +27,9 @@ impl Late {
     /// The store gives its connection up for good; then what was held back arrives.
     async fn gives_up_and_heals(&self) {
         eventually("it is given up for good, and its connection with it", async || {
-            let error = self.cut_off.check().await.unwrap_err();
+            // A reader waits for the one connection, and for nothing else.
+            let (nagra, who) = (tenant("nagra"), account("1663"));
+            let error = self.cut_off.devices(&nagra, &who).await.unwrap_err();
             (!error.0.contains("in use")).then_some(())
         })
         .await;
