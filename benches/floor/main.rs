@@ -45,9 +45,10 @@ struct Args {
     /// The same of a PostgreSQL.
     #[arg(long, conflicts_with = "redis")]
     postgres: Option<u16>,
-    /// Prints a head-end's token for tenant `nagra`, signed with the text in BENCH_OPERATOR_SECRET, and ends.
+    /// Prints a head-end's token for each account of tenant `nagra` that it reads, a line each, signed with
+    /// the text in BENCH_OPERATOR_SECRET, and ends.
     #[arg(long)]
-    operator_token: bool,
+    operator_tokens: bool,
 }
 
 /// What the handlers share.
@@ -58,8 +59,11 @@ struct Floor {
 
 fn main() -> Result<(), Error> {
     let args = Args::parse();
-    if args.operator_token {
-        println!("{}", tokens::operator_token(&std::env::var("BENCH_OPERATOR_SECRET")?));
+    if args.operator_tokens {
+        let secret = std::env::var("BENCH_OPERATOR_SECRET")?;
+        for account in std::io::stdin().lines() {
+            println!("{}", tokens::operator_token(&secret, &account?));
+        }
         return Ok(());
     }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();

@@ -167,12 +167,12 @@ pub(crate) struct TokenBody {
     fixed_refresh_expires_in: u32,
 }
 
-/// What a head-end signs for account 1001 of tenant `nagra`, for a day.
-pub(crate) fn operator_token(secret: &str) -> String {
+/// What a head-end signs for this account of tenant `nagra`, for a day.
+pub(crate) fn operator_token(secret: &str, account: &str) -> String {
     let header = r#"{"alg":"HS256","typ":"JWT","kid":"bench"}"#;
     let exp = SystemClock.now().secs() + 86_400;
     let claims = format!(
-        r#"{{"typ":"GetSessionTokenAuthN","OpfAccountId":"1001","OpfTenantId":"nagra","exp":{exp},"aud":"ags"}}"#
+        r#"{{"typ":"GetSessionTokenAuthN","OpfAccountId":"{account}","OpfTenantId":"nagra","exp":{exp},"aud":"ags"}}"#
     );
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed.as_bytes());

@@ -3,7 +3,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # shares its variables with scripts/bench
 
 # start_cambio DIR STORE PROFILE [PORT ADMIN_PORT]: the demo, which brings tenants and credentials. Access logs
-# are on, as in production; standard error goes to a file.
+# are on, as in production; standard error goes to a file. PROFILE: standard is the AnswerHub tenant's,
+# ags-standard the AGS tenant's.
 start_cambio() {
     local dir=$1 store=$2 profile=$3 port=${4-$CAMBIO_PORT} admin=${5-$ADMIN_PORT}
     local settings=(
@@ -13,6 +14,12 @@ start_cambio() {
     )
     if [[ $profile == standard ]]; then
         settings+=(CAMBIO__TENANTS__COMMUNITY__ANSWERHUB__TOKENS__PROFILE=standard)
+    elif [[ $profile == ags-standard ]]; then
+        settings+=(
+            CAMBIO__TENANTS__NAGRA__AGS__TOKENS__PROFILE=standard
+            CAMBIO__TENANTS__NAGRA__AGS__TOKENS__ISSUER=https://api.example.com
+            CAMBIO__TENANTS__NAGRA__AGS__TOKENS__AUDIENCE=https://api.example.com
+        )
     fi
     mkdir -p "$dir"
     if [[ $store != memory && $store != sqlite ]]; then

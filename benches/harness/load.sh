@@ -50,13 +50,18 @@ load() {
     }
 }
 
-# mint COUNT: session tokens into $SIDE/tickets.
-mint() { BENCH_COUNT=$1 BENCH_OUT=$SIDE/tickets load 120 mint_tickets; }
+# mint COUNT: session tokens into $SIDE/tickets; of a crowd's accounts where there is one.
+mint() {
+    local operators=$SIDE/operator-tokens
+    [[ -f $operators ]] || printf '%s\n' "$BENCH_OPERATOR_TOKEN" >"$operators"
+    BENCH_COUNT=$1 BENCH_OUT=$SIDE/tickets BENCH_OPERATORS=$operators load 600 mint_tickets
+}
 
 # prepare STORY: what a run uses up. RATE is the most requests a second to be ready for.
 prepare() {
     case $1 in
-    signon-* | crowd-*) mint $((RATE * SECONDS_EACH * 5 / 4 + 5000)) ;;
+    growth-*) prepare_growth "$1" ;;
+    signon-*) mint $((RATE * SECONDS_EACH * 5 / 4 + 5000)) ;;
     refresh-*)
         mint 400
         BENCH_COUNT=256 BENCH_OUT=$SIDE/refresh BENCH_TICKETS=$SIDE/tickets load 60 signon
@@ -73,7 +78,13 @@ ticks() {
     echo $((${12} + ${13}))
 }
 
-script_of() { case $1 in crowd-*) echo signon ;; *) echo "${1%%-*}" ;; esac; }
+script_of() {
+    case $1 in
+    growth-*-refresh*) echo refresh ;;
+    growth-*-signon* | cleanup-*) echo signon ;;
+    *) echo "${1%%-*}" ;;
+    esac
+}
 
 # run STORY: one run; prints "requests/s p50_us p99_us busy%".
 run() {

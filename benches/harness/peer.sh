@@ -1,21 +1,13 @@
 # An API that asks the identity provider about every request, beside one that gets its JWT from Cambio: both
-# start from the same opaque token of oidc-provider (npm). Asked for by name only.
+# start from the same opaque token of oidc-provider (npm). Asked for by name only. Starts the provider for
+# peer_refresh.sh too.
 # shellcheck shell=bash disable=SC2034,SC2154 # shares its variables with scripts/bench
 
 peer() {
     local round line dir=$WORK/peer provider_pid port=$((FLOOR_PORT + 5)) direct cambio
     [[ ! $NOISE && $ONLY && peer-introspection == "$ONLY"* ]] || return 0
-    # shellcheck source=scripts/real.sh
-    . scripts/real.sh
-    need_oidc_provider
-    stop_if_missing
-    mkdir -p "$dir/direct"
-    # Modules are found beside the file.
-    cp tests/it/real/oidc-provider/provider.mjs target/real/oidc-provider/bench-provider.mjs
-    spawn "$dir/direct" env NODE_ENV=production PORT="$port" KEY_ID=bench CLIENT_KEY="$PEER_CLIENT_KEY" \
-        node target/real/oidc-provider/bench-provider.mjs
+    start_provider "$dir/direct" "$port"
     provider_pid=$PID
-    await_port "$port" oidc-provider
     URL=http://127.0.0.1:$port
     BENCH_OPAQUE_TOKEN=$(curl -sS --max-time 10 -u "robot:a secret of the robot" \
         -d grant_type=client_credentials -d scope=read -d resource=urn:opaque "$URL/token" | text access_token)
@@ -44,6 +36,22 @@ peer() {
         printf "| asking oidc-provider about a token, one process | %d req/s | |\n", d[m]
         printf "| the same token for a JWT, by Cambio with its verdict kept | %d req/s, %.0f times as many | |\n", c[m], c[m] / d[m] }' \
         >>"$WORK/idle-table"
+}
+
+# start_provider DIR PORT [NAME=VALUE…]: oidc-provider with its own store, in memory, and more of its environment.
+start_provider() {
+    local dir=$1 port=$2 module
+    shift 2
+    # shellcheck source=scripts/real.sh
+    . scripts/real.sh
+    need_oidc_provider
+    stop_if_missing
+    mkdir -p "$dir"
+    # Modules are found beside the file.
+    module=$CAMBIO_REAL_DIR/oidc-provider/bench-provider.mjs
+    cp tests/it/real/oidc-provider/provider.mjs "$module"
+    spawn "$dir" env NODE_ENV=production PORT="$port" KEY_ID=bench CLIENT_KEY="$PEER_CLIENT_KEY" "$@" node "$module"
+    await_port "$port" oidc-provider
 }
 
 # A public key that a client of the provider's must have; nobody uses it here.

@@ -3,9 +3,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # shares its variables with scripts/bench
 
 PIDS=()
+# The last one first: PostgreSQL waits for its clients to go.
 stop_servers() {
-    local pid
-    for pid in "${PIDS[@]}"; do
+    local n pid
+    for ((n = ${#PIDS[@]} - 1; n >= 0; n--)); do
+        pid=${PIDS[n]}
         kill "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
@@ -58,6 +60,7 @@ credentials_of_side() {
 
 # start_pair ALGORITHM STORE PROFILE: the floor, and Cambio (or the floor again).
 start_pair() {
+    STORE_PORT=$((FLOOR_PORT + 4))
     start_store "$2"
     start_floor "$WORK/floor" "$FLOOR_PORT" "$1" "$2"
     FLOOR_PID=$PID
@@ -69,19 +72,24 @@ start_pair() {
     else
         start_cambio "$WORK/cambio" "$2" "$3"
         wait_ready "$WORK/cambio" "$ADMIN_PORT"
-        case $2 in
-        http) floor_credentials ;;
-        redis | postgres)
-            floor_credentials
-            BENCH_OPERATOR_TOKEN=$(BENCH_OPERATOR_SECRET=$OPERATOR_SECRET "$FLOOR" --operator-token)
-            ;;
-        *) read_credentials "$WORK/cambio" ;;
-        esac
+        cambio_credentials "$2" "$WORK/cambio"
     fi
     CANDIDATE_PID=$PID
     # The floor believes anything: it gets the same bytes.
     save_credentials "$WORK/floor"
     save_credentials "$WORK/cambio"
+}
+
+# cambio_credentials STORE DIR: what the Cambio in DIR accepts.
+cambio_credentials() {
+    case $1 in
+    http) floor_credentials ;;
+    redis | postgres)
+        floor_credentials
+        BENCH_OPERATOR_TOKEN=$(BENCH_OPERATOR_SECRET=$OPERATOR_SECRET "$FLOOR" --operator-tokens <<<1001)
+        ;;
+    *) read_credentials "$2" ;;
+    esac
 }
 
 floor_credentials() {

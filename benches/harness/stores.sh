@@ -2,34 +2,44 @@
 # with the others. Both sides ask the same one.
 # shellcheck shell=bash disable=SC2034,SC2154 # shares its variables with scripts/bench
 
-# start_store KIND: redis or postgres; any other kind is no server.
+# Outside of $WORK, whose owner may not be the one that PostgreSQL runs as.
+FOLDERS=()
+
+# start_store KIND [OPTION…]: redis or postgres on STORE_PORT; any other kind is no server. The options are for
+# postgres.
 start_store() {
-    STORE_PORT=$((FLOOR_PORT + 4))
+    local dir=$WORK/$1-$STORE_PORT
     case $1 in
     redis)
-        mkdir -p "$WORK/redis"
-        beside "$WORK/redis" redis-server --port "$STORE_PORT" --bind 127.0.0.1 --dir "$WORK/redis" \
-            --save '' --appendonly no
+        mkdir -p "$dir"
+        beside "$dir" redis-server --port "$STORE_PORT" --bind 127.0.0.1 --dir "$dir" --save '' --appendonly no
         ;;
     postgres)
-        local as=() bin
-        bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
-        mkdir -p "$WORK/postgres"
+        local as=()
+        mkdir -p "$dir"
         if [[ $(id -u) == 0 ]]; then
             as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
             POSTGRES_DIR=$(mktemp -d)
+            FOLDERS+=("$POSTGRES_DIR")
             chown postgres: "$POSTGRES_DIR"
         else
-            POSTGRES_DIR=$WORK/postgres
+            POSTGRES_DIR=$dir
         fi
         # Nobody else is on this machine's loopback while it measures, and there is nothing in it.
-        (cd / && "${as[@]}" "${bin:+$bin/}initdb" -D "$POSTGRES_DIR/data" -A trust -U bench --locale=C.UTF-8 >/dev/null)
-        beside "$WORK/postgres" "${as[@]}" "${bin:+$bin/}postgres" -D "$POSTGRES_DIR/data" -p "$STORE_PORT" \
-            -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=100
+        (cd / && "${as[@]}" "$(postgres_bin initdb)" -D "$POSTGRES_DIR/data" -A trust -U bench --locale=C.UTF-8 >/dev/null)
+        beside "$dir" "${as[@]}" "$(postgres_bin postgres)" -D "$POSTGRES_DIR/data" -p "$STORE_PORT" \
+            -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=100 "${@:2}"
         ;;
     *) return 0 ;;
     esac
     await_port "$STORE_PORT" "$1"
+}
+
+# postgres_bin PROGRAM: of the newest server; Debian keeps them out of the path.
+postgres_bin() {
+    local bin
+    bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
+    echo "${bin:+$bin/}$1"
 }
 
 # await_port PORT NAME: until somebody listens.

@@ -1,5 +1,5 @@
 -- Signs on, each request with a one-time session token of its own from the file
--- BENCH_TICKETS, on the device BENCH_CLIENT_ID. Fails when the tokens run out, because a
+-- BENCH_TICKETS, on the device BENCH_CLIENT_ID or, without it, a new one. Fails when the tokens run out, because a
 -- used one would measure refusals.
 --
 -- With BENCH_OUT it is not a measurement: it writes BENCH_COUNT refresh tokens there, one a
@@ -11,9 +11,12 @@ local before, after
 
 function init()
    tickets = lines_of(env("BENCH_TICKETS"))
+   local device = os.getenv("BENCH_CLIENT_ID")
+   device = device and device ~= "" and '"clientId":"' .. device .. '"'
+      or '"deviceInformation":{"deviceType":"bench","playoutDeviceClass":"TV"}'
    before, after = around(wrk.format("POST", "/ags/signOnWithSessionToken", ags_headers(),
       '{"parameters":[{"name":"sessionToken","value":"' .. tickets[1]
-      .. '"}],"clientId":"' .. env("BENCH_CLIENT_ID") .. '"}'), tickets[1])
+      .. '"}],' .. device .. '}'), tickets[1])
 end
 
 function request()

@@ -100,16 +100,6 @@ pub(super) fn asked_for(id: &str, account: Account) -> Result<Account, AccountEr
     if account.id.as_str() == id { Ok(account) } else { Err(wrong("it is another account")) }
 }
 
-/// These accounts, each once.
-///
-/// # Errors
-/// `Unknown` when there is none.
-pub(super) fn distinct(mut accounts: Vec<Account>) -> Result<Vec<Account>, AccountError> {
-    let mut seen = std::collections::HashSet::new();
-    accounts.retain(|account| seen.insert(account.id.clone()));
-    if accounts.is_empty() { Err(AccountError::Unknown) } else { Ok(accounts) }
-}
-
 fn wrong(why: &str) -> AccountError {
     AccountError::Upstream(format!("what it says of an account is wrong: {why}"))
 }

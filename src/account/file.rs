@@ -2,17 +2,17 @@
 //! entries in TOML, or `{"accounts": […]}` in JSON, with the members of
 //! [`Account`] (`user_id` is the id when absent) and `subjects`, who may act for it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::register::Register;
 use super::{Account, AccountDirectory, AccountError};
 use crate::domain::setting::{self, Problems, join};
-use crate::domain::{AccountId, Subject, TenantId, Verified};
+use crate::domain::{AccountId, Subject};
 use crate::support::{Watched, Watcher, listing};
 
 #[derive(Debug, Deserialize)]
@@ -40,40 +40,17 @@ struct File {
     accounts: Arc<Watched<Accounts>>,
 }
 
-#[async_trait]
-impl AccountDirectory for File {
-    fn kind(&self) -> &'static str {
-        "file"
+impl Register for File {
+    const KIND: &'static str = "file";
+
+    async fn by_id(&self, id: &AccountId) -> Result<Option<Account>, AccountError> {
+        Ok(self.accounts.get().by_id.get(id).cloned())
     }
 
-    /// What the validator asserts decides, among the accounts that are listed; the subject
-    /// is looked up only when it asserts nothing.
-    async fn matching(&self, _: &TenantId, who: &Verified) -> Result<Vec<Account>, AccountError> {
+    async fn by_subject(&self, subject: &Subject) -> Result<Vec<Account>, AccountError> {
         let accounts = self.accounts.get();
-        let mut matching: Vec<&Account> = if who.accounts.is_empty() {
-            let ids = accounts.by_subject.get(&who.subject).map_or(&[][..], Vec::as_slice);
-            ids.iter().filter_map(|id| accounts.by_id.get(id)).collect()
-        } else {
-            who.accounts.iter().filter_map(|asserted| accounts.by_id.get(&asserted.id)).collect()
-        };
-        let mut seen = HashSet::new();
-        matching.retain(|account| seen.insert(&account.id));
-        if matching.is_empty() {
-            return Err(AccountError::Unknown);
-        }
-        Ok(matching.into_iter().cloned().collect())
-    }
-
-    async fn by_id(&self, _: &TenantId, id: &AccountId) -> Result<Account, AccountError> {
-        self.accounts.get().by_id.get(id).cloned().ok_or(AccountError::Unknown)
-    }
-
-    async fn current(
-        &self,
-        tenant: &TenantId,
-        id: &AccountId,
-    ) -> Result<Option<Account>, AccountError> {
-        self.by_id(tenant, id).await.map(Some)
+        let ids = accounts.by_subject.get(subject).into_iter().flatten();
+        Ok(ids.filter_map(|id| accounts.by_id.get(id)).cloned().collect())
     }
 }
 
@@ -120,7 +97,7 @@ impl Accounts {
 mod tests {
     use super::super::AccountState;
     use super::*;
-    use crate::domain::AssertedAccount;
+    use crate::domain::{AssertedAccount, TenantId, Verified};
 
     const FILE: &str = r#"
         [[accounts]]

@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::register::Register;
 use super::settings::BuildCx;
 use super::{Account, AccountDirectory, AccountError, document};
 use crate::domain::setting::{self, Problems, join};
-use crate::domain::{AccountId, Clock, TenantId, Verified};
+use crate::domain::{AccountId, Clock, Subject};
 use crate::sso::lookup::{Lookup, LookupSettings, Projection, Template};
 
 /// The `http` table, without how the system is asked.
@@ -64,49 +64,24 @@ struct Http {
     clock: Arc<dyn Clock>,
 }
 
-#[async_trait]
-impl AccountDirectory for Http {
-    fn kind(&self) -> &'static str {
-        "http"
-    }
+impl Register for Http {
+    const KIND: &'static str = "http";
 
-    /// What the validator asserts decides, among the accounts that exist; the subject is asked
-    /// about only when it asserts nothing.
-    async fn matching(&self, _: &TenantId, who: &Verified) -> Result<Vec<Account>, AccountError> {
-        let mut matching = Vec::new();
-        if who.accounts.is_empty() {
-            let Some(template) = &self.by_subject else { return Err(AccountError::Unknown) };
-            let now = self.clock.now();
-            if let Some(found) = self.lookup.find(template, who.subject.as_str(), now).await? {
-                matching = document::accounts(&found, &self.fields, now)?;
-            }
-        }
-        for asserted in &who.accounts {
-            matching.extend(self.one(&asserted.id).await?);
-        }
-        document::distinct(matching)
-    }
-
-    async fn by_id(&self, _: &TenantId, id: &AccountId) -> Result<Account, AccountError> {
-        self.one(id).await?.ok_or(AccountError::Unknown)
-    }
-
-    async fn current(
-        &self,
-        tenant: &TenantId,
-        id: &AccountId,
-    ) -> Result<Option<Account>, AccountError> {
-        self.by_id(tenant, id).await.map(Some)
-    }
-}
-
-impl Http {
-    async fn one(&self, id: &AccountId) -> Result<Option<Account>, AccountError> {
+    async fn by_id(&self, id: &AccountId) -> Result<Option<Account>, AccountError> {
         let now = self.clock.now();
         let Some(found) = self.lookup.find(&self.by_id, id.as_str(), now).await? else {
             return Ok(None);
         };
         let account = document::account(&found, &self.fields, now)?;
         document::asked_for(id.as_str(), account).map(Some)
+    }
+
+    async fn by_subject(&self, subject: &Subject) -> Result<Vec<Account>, AccountError> {
+        let Some(template) = &self.by_subject else { return Ok(Vec::new()) };
+        let now = self.clock.now();
+        match self.lookup.find(template, subject.as_str(), now).await? {
+            Some(found) => document::accounts(&found, &self.fields, now),
+            None => Ok(Vec::new()),
+        }
     }
 }

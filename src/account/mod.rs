@@ -7,6 +7,7 @@ mod asserted;
 mod document;
 mod file;
 mod http;
+mod register;
 pub mod settings;
 mod sql;
 

@@ -39,7 +39,8 @@ pub fn build(
         "http" => http::Settings::build(value, path, cx, problems),
         "sql" => setting::parse::<sql::Settings>(value, path, problems)?.build(path, cx, problems),
         other => {
-            problems.push(setting::join(path, "kind"), format!("unknown kind {other:?}"));
+            let message = format!("unknown kind {other:?}, there are asserted, file, http and sql");
+            problems.push(setting::join(path, "kind"), message);
             None
         }
     }

@@ -5,15 +5,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::document::MAX_ACCOUNTS;
+use super::register::Register;
 use super::settings::BuildCx;
 use super::{Account, AccountDirectory, AccountError, document};
 use crate::domain::setting::{Problems, join};
-use crate::domain::{AccountId, Clock, TenantId, Verified};
+use crate::domain::{AccountId, Clock, Subject};
 use crate::sso::lookup::Projection;
 use crate::support::postgres::{Fetch, PostgresSettings, Statement};
 use crate::support::{Fault, FaultKind};
@@ -70,45 +70,21 @@ struct Sql {
     clock: Arc<dyn Clock>,
 }
 
-#[async_trait]
-impl AccountDirectory for Sql {
-    fn kind(&self) -> &'static str {
-        "sql"
-    }
+impl Register for Sql {
+    const KIND: &'static str = "sql";
 
-    /// What the validator asserts decides, among the accounts that exist; the subject is looked up
-    /// only when it asserts nothing.
-    async fn matching(&self, _: &TenantId, who: &Verified) -> Result<Vec<Account>, AccountError> {
-        let mut matching = Vec::new();
-        if who.accounts.is_empty() {
-            let Some(query) = &self.by_subject else { return Err(AccountError::Unknown) };
-            matching = self.accounts(query, who.subject.as_str(), MAX_ACCOUNTS).await?;
-        }
-        for asserted in &who.accounts {
-            matching.extend(self.one(&asserted.id).await?);
-        }
-        document::distinct(matching)
-    }
-
-    async fn by_id(&self, _: &TenantId, id: &AccountId) -> Result<Account, AccountError> {
-        self.one(id).await?.ok_or(AccountError::Unknown)
-    }
-
-    async fn current(
-        &self,
-        tenant: &TenantId,
-        id: &AccountId,
-    ) -> Result<Option<Account>, AccountError> {
-        self.by_id(tenant, id).await.map(Some)
-    }
-}
-
-impl Sql {
-    async fn one(&self, id: &AccountId) -> Result<Option<Account>, AccountError> {
+    async fn by_id(&self, id: &AccountId) -> Result<Option<Account>, AccountError> {
         let found = self.accounts(&self.by_id, id.as_str(), 1).await?.pop();
         found.map(|account| document::asked_for(id.as_str(), account)).transpose()
     }
 
+    async fn by_subject(&self, subject: &Subject) -> Result<Vec<Account>, AccountError> {
+        let Some(query) = &self.by_subject else { return Ok(Vec::new()) };
+        self.accounts(query, subject.as_str(), MAX_ACCOUNTS).await
+    }
+}
+
+impl Sql {
     async fn accounts(
         &self,
         query: &Statement,

@@ -1,30 +1,21 @@
 //! Builds one tenant: every name it mentions is resolved here, once, and every part it is
-//! bound to is asked whether it fits.
+//! bound to is asked whether it fits. `service.rs` does so for its services.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::account::AccountDirectory;
-use crate::config::{AgsSettings, AnswerHubSettings, ServiceSettings, TenantSettings};
+use super::service::{self, Parts};
+use crate::config::{AgsSettings, AnswerHubSettings, TenantSettings};
 use crate::domain::setting::{self, Problems};
 use crate::domain::{CredentialKind, ServiceName, TenantId};
 use crate::exchange::DevicePolicy;
-use crate::exchange::tenant::{Ags, AnswerHub, Endpoint, Service, SessionNumbers, Tenant};
-use crate::session::Store;
-use crate::sso::{SsoValidator, TicketSource};
+use crate::exchange::tenant::{Ags, AnswerHub, Service, SessionNumbers, Tenant};
+use crate::sso::TicketSource;
 use crate::token::{KeyCx, merged_jwks};
 
 /// Room that a device id needs besides its prefix: 19 digits.
 const DEVICE_DIGITS: usize = 19;
-
-/// The parts that a tenant may name.
-pub(super) struct Parts<'a> {
-    pub(super) validators: &'a HashMap<String, Arc<dyn SsoValidator>>,
-    pub(super) accounts: &'a HashMap<String, Arc<dyn AccountDirectory>>,
-    pub(super) store: &'a Arc<dyn Store>,
-}
 
 /// Builds the tenant, noting every problem.
 pub(super) async fn build(
@@ -39,11 +30,11 @@ pub(super) async fn build(
     if settings.answerhub.is_none() && settings.ags.is_none() {
         problems.push(&path, "speaks neither answerhub nor ags");
     }
-    let services = services(settings, parts, &path, problems);
+    let services = service::build_all(settings, parts, &path, problems);
     let answerhub = match &settings.answerhub {
         Some(answerhub) => {
             let path = setting::join(&path, "answerhub");
-            build_answerhub(id, answerhub, &services, &path, keys, problems).await
+            build_answerhub(id, (settings, answerhub), &services, &path, keys, problems).await
         }
         None => None,
     };
@@ -61,105 +52,9 @@ pub(super) async fn build(
     Some(Tenant { id: id.clone(), services, answerhub, ags, jwks: jwks.to_string().into() })
 }
 
-fn services(
-    settings: &TenantSettings,
-    parts: &Parts<'_>,
-    path: &str,
-    problems: &mut Problems,
-) -> IndexMap<ServiceName, Service> {
-    let mut services = IndexMap::new();
-    for (i, service) in settings.services.iter().enumerate() {
-        let path = format!("{path}.services.{i}");
-        if services.contains_key(&service.name) {
-            problems.push(format!("{path}.name"), "is used by another service of this tenant");
-        }
-        if let Some(built) = build_service(settings, service, parts, &path, problems) {
-            services.insert(service.name.clone(), built);
-        }
-    }
-    services
-}
-
-fn build_service(
-    tenant: &TenantSettings,
-    settings: &ServiceSettings,
-    parts: &Parts<'_>,
-    path: &str,
-    problems: &mut Problems,
-) -> Option<Service> {
-    let validator = parts.validators.get(&settings.validator).cloned();
-    if validator.is_none() {
-        let message = format!("there is no good [validators.{}]", settings.validator);
-        problems.push(format!("{path}.validator"), message);
-    }
-    let accounts = match &settings.accounts {
-        None => Some(crate::account::settings::default_directory()),
-        Some(name) => {
-            let found = parts.accounts.get(name).cloned();
-            if found.is_none() {
-                let message = format!("there is no good [accounts.{name}]");
-                problems.push(format!("{path}.accounts"), message);
-            }
-            found
-        }
-    };
-    if settings.cookie.parse::<http::HeaderName>().is_err() {
-        problems.push(format!("{path}.cookie"), "is no cookie name");
-    }
-    let validator = validator?;
-    let endpoints = match &settings.endpoints {
-        Some(endpoints) => endpoints.clone(),
-        None => default_endpoints(tenant, settings, &*validator),
-    };
-    let offers = |call| endpoints.iter().find(|endpoint: &&Endpoint| endpoint.path == call);
-    if offers("/signOnWithSessionToken").is_some() && !validator.accepts(CredentialKind::Token) {
-        let message = format!("validator kind {} takes no session token", validator.kind());
-        problems.push(format!("{path}.endpoints"), message);
-    }
-    let sign_on = offers("/signOn").and_then(|call| call.sign_on_form(|k| validator.accepts(k)));
-    if offers("/signOn").is_some() && sign_on.is_none() {
-        let kind = validator.kind();
-        let message = format!("/signOn lists no parameters that validator kind {kind} takes");
-        problems.push(format!("{path}.endpoints"), message);
-    }
-    Some(Service {
-        name: settings.name.clone(),
-        validator,
-        accounts: accounts?,
-        cookie: settings.cookie.clone(),
-        display: settings.display.clone(),
-        endpoints,
-        sign_on,
-    })
-}
-
-/// The session-token flow, for a service that AGS clients can use; head-ends only make
-/// tokens for a service that validates them. User name and password where only that is taken.
-fn default_endpoints(
-    tenant: &TenantSettings,
-    settings: &ServiceSettings,
-    validator: &dyn SsoValidator,
-) -> Vec<Endpoint> {
-    let site = tenant.answerhub.as_ref().is_some_and(|a| {
-        a.cookie_service == settings.name || a.password_service.as_ref() == Some(&settings.name)
-    });
-    if tenant.ags.is_none() || site {
-        return Vec::new();
-    }
-    if !validator.accepts(CredentialKind::Token) {
-        let takes_passwords = validator.accepts(CredentialKind::Password);
-        return if takes_passwords { Endpoint::password_flow() } else { Vec::new() };
-    }
-    let mut flow = Endpoint::session_token_flow();
-    if !validator.takes_tickets() {
-        flow.retain(|endpoint| endpoint.path != "/getSessionToken");
-    }
-    flow
-}
-
 async fn build_answerhub(
     id: &TenantId,
-    settings: &AnswerHubSettings,
+    (tenant, settings): (&TenantSettings, &AnswerHubSettings),
     services: &IndexMap<ServiceName, Service>,
     path: &str,
     keys: &KeyCx<'_>,
@@ -168,7 +63,11 @@ async fn build_answerhub(
     let mut bound = |key: &str, name: &ServiceName, kind: CredentialKind, what: &str| {
         let path = setting::join(path, key);
         match services.get(name) {
-            None => problems.push(path, format!("this tenant has no good service {name:?}")),
+            None => {
+                let defined = tenant.services.iter().any(|service| service.name == *name);
+                let message = format!("this tenant has no service {name:?}");
+                problems.push_absent(path, defined, message);
+            }
             Some(service) if !service.validator.accepts(kind) => {
                 let kind = service.validator.kind();
                 problems.push(

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{ConfigArgs, refuse, runtime};
+use super::{ConfigArgs, print, refuse, runtime};
 use crate::app::{App, World};
 use crate::config::{self, Sources};
 use crate::domain::setting::{Problem, Problems};
@@ -26,7 +26,7 @@ impl Check {
         match problems(&self.config.sources()) {
             Err(code) => code,
             Ok(problems) if problems.is_empty() => {
-                println!("the configuration is good");
+                print("the configuration is good\n");
                 ExitCode::SUCCESS
             }
             Ok(problems) => refuse(&problems),

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::ConfigArgs;
-use super::sessions::{account, tenant};
+use super::ids::{account, device, tenant};
 use super::store::with_store;
+use super::{ConfigArgs, print};
 use crate::domain::{AccountId, DeviceId, TenantId};
 use crate::session::{Device, DeviceChange, DeviceState};
 
@@ -24,6 +24,7 @@ pub(super) enum Devices {
     Enable {
         #[command(flatten)]
         of: Of,
+        /// The device, as `list` prints it.
         #[arg(value_parser = device)]
         device: DeviceId,
     },
@@ -31,6 +32,7 @@ pub(super) enum Devices {
     Disable {
         #[command(flatten)]
         of: Of,
+        /// The device, as `list` prints it.
         #[arg(value_parser = device)]
         device: DeviceId,
     },
@@ -38,6 +40,7 @@ pub(super) enum Devices {
     Delete {
         #[command(flatten)]
         of: Of,
+        /// The device, as `list` prints it.
         #[arg(value_parser = device)]
         device: DeviceId,
     },
@@ -59,25 +62,28 @@ pub(super) struct Of {
 impl Devices {
     pub(super) fn run(self) -> ExitCode {
         match self {
-            Self::List { of } => with_store(&of.config, async |store| {
+            Self::List { of } => with_store(&of.config, Some(&of.tenant), async |store| {
                 let devices = store.devices(&of.tenant, &of.account).await;
                 for device in devices.map_err(|e| e.to_string())? {
-                    println!("{}", as_json(&device));
+                    if !print(&format!("{}\n", as_json(&device))) {
+                        break;
+                    }
                 }
                 Ok(())
             }),
-            Self::Enable { of, device } => set(&of, &device, DeviceState::Active),
-            Self::Disable { of, device } => set(&of, &device, DeviceState::Disabled),
-            Self::Delete { of, device } => set(&of, &device, DeviceState::Deleted),
+            Self::Enable { of, device } => set(&of, &device, DeviceState::Active, "enabled"),
+            Self::Disable { of, device } => set(&of, &device, DeviceState::Disabled, "disabled"),
+            Self::Delete { of, device } => set(&of, &device, DeviceState::Deleted, "deleted"),
         }
     }
 }
 
-fn set(of: &Of, device: &DeviceId, state: DeviceState) -> ExitCode {
-    with_store(&of.config, async |store| {
+fn set(of: &Of, device: &DeviceId, state: DeviceState, done: &str) -> ExitCode {
+    with_store(&of.config, Some(&of.tenant), async |store| {
         let change = DeviceChange::State(state);
         let changed = store.change_device(&of.tenant, &of.account, device, change).await;
         if changed.map_err(|e| e.to_string())? {
+            print(&format!("{done}\n"));
             Ok(())
         } else {
             Err("the account has no such device, or it is deleted".to_owned())
@@ -94,8 +100,4 @@ fn as_json(device: &Device) -> String {
         "registeredAt": device.registered_at,
     })
     .to_string()
-}
-
-fn device(text: &str) -> Result<DeviceId, String> {
-    DeviceId::parse(text).map_err(|e| e.to_string())
 }

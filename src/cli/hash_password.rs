@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::fail;
+use super::{fail, print};
 use crate::domain::{SecretString, SystemRandom};
 use crate::sso;
 
@@ -26,7 +26,7 @@ impl HashPassword {
         if password.expose().is_empty() {
             return fail("no password on standard input");
         }
-        println!("{}", sso::hash_password(&password, &SystemRandom));
+        print(&format!("{}\n", sso::hash_password(&password, &SystemRandom)));
         ExitCode::SUCCESS
     }
 }

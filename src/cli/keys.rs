@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::fail;
+use super::{fail, print};
 use crate::domain::SystemRandom;
 use crate::token::{self, Algorithm};
 
@@ -65,7 +65,7 @@ impl Keys {
                 Err(error) => return fail(error),
             }
         }
-        println!("{}", key.private.expose().trim_end());
+        print(&format!("{}\n", key.private.expose().trim_end()));
         ExitCode::SUCCESS
     }
 }

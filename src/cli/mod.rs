@@ -7,12 +7,14 @@ mod devices;
 mod explain;
 mod hash_password;
 mod healthcheck;
+mod ids;
 mod keys;
 mod serve;
 mod server;
 mod sessions;
 mod store;
 
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -97,6 +99,20 @@ fn refuse(problems: &[Problem]) -> ExitCode {
         eprintln!("  {problem}");
     }
     ExitCode::from(2)
+}
+
+/// Prints on standard output. `false` when nobody reads it any more (`… | head`), which is no
+/// failure; anything else that is wrong with it ends the process with exit code 1.
+fn print(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
+        Err(error) => {
+            let _ = fail(format!("cannot print: {error}"));
+            std::process::exit(1);
+        }
+    }
 }
 
 /// Prints why the command failed.

@@ -1,4 +1,4 @@
-//! What `serve` and `demo` share: the listeners, the background tasks and the end.
+//! What `serve` and `demo` share: the start, the listeners, the background tasks and the end.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -9,11 +9,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::fail;
-use crate::app::App;
+use super::{fail, load, refuse, runtime};
+use crate::app::{App, World};
 use crate::config::{self, Settings, Sources};
 use crate::domain::setting::Problem;
 use crate::serve::{self, Ended, Serve, Signals, Stage, TlsKeys, admin};
+use crate::telemetry;
 
 /// How often watched files are looked at.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
@@ -31,8 +32,42 @@ pub(super) struct Addresses {
     pub(super) admin: SocketAddr,
 }
 
+/// Serves what the sources describe until signals end it. `prepare` is given the app before anybody
+/// is served, and answers what is called once the listeners are open.
+pub(super) fn start<R: FnOnce(Addresses)>(
+    sources: Sources,
+    prepare: impl AsyncFnOnce(&App) -> Result<R, String>,
+) -> ExitCode {
+    let settings = match load(&sources) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    let sink = telemetry::install(&settings.log);
+    let runtime = match runtime(settings.server.workers) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let code = runtime.block_on(async {
+        let store = match settings.store.open().await {
+            Ok(store) => store,
+            Err(error) => return fail(error),
+        };
+        let app = match App::build(&settings, store, World::default()).await {
+            Ok(app) => app,
+            Err(problems) => return refuse(&problems),
+        };
+        match prepare(&app).await {
+            Ok(ready) => run(app, settings, sources, ready).await,
+            Err(error) => fail(error),
+        }
+    });
+    drop(runtime);
+    sink.flush();
+    code
+}
+
 /// Serves the app until signals end it; `ready` is called once the listeners are open.
-pub(super) async fn run(
+async fn run(
     app: App,
     settings: Settings,
     sources: Sources,
@@ -87,8 +122,9 @@ fn prepare(
         .map(|tls| TlsKeys::open(tls, &app.world().watcher))
         .transpose()
         .map_err(|e| format!("server.tls: {e}"))?;
-    let listener = serve::bind(settings.server.listen)?;
-    let admin_listener = serve::bind(settings.admin.listen)?;
+    let bind = |key: &str, at| serve::bind(at).map_err(|e| format!("{key}: {e}"));
+    let listener = bind("server.listen", settings.server.listen)?;
+    let admin_listener = bind("admin.listen", settings.admin.listen)?;
     let address = |l: &tokio::net::TcpListener| l.local_addr().map_err(|e| e.to_string());
     let addresses = Addresses { service: address(&listener)?, admin: address(&admin_listener)? };
     let health = admin::Health { store: Arc::clone(app.store()), stage: stages.clone() };

@@ -2,23 +2,19 @@
 //! beside running servers. Prints names and times; no token and no name of a user.
 
 mod print;
+mod work;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
 use self::print::{as_json, as_line, stats_json, stats_lines};
-use super::ConfigArgs;
+use self::work::{Wanted, list, prune, revoke, stats};
+use super::ids::{account, session_id, tenant};
 use super::store::with_store;
-use crate::domain::{AccountId, Clock, SystemClock, TenantId, Timestamp};
-use crate::session::{Session, SessionId, Store, StoreError};
-
-/// Sessions looked at a time.
-const BATCH: u32 = 500;
-/// Sessions removed at a time: few enough not to hold up a server's writes for long.
-const PRUNED: u32 = 20_000;
+use super::{ConfigArgs, print};
+use crate::domain::{AccountId, TenantId};
+use crate::session::{Session, SessionId};
 
 /// Look at sessions and end them
 #[derive(Debug, Subcommand)]
@@ -89,151 +85,35 @@ impl Sessions {
     pub(super) fn run(self) -> ExitCode {
         match self {
             Self::List { config, tenant, account, limit, json } => {
-                with_store(&config, async |store| {
-                    let print = |session: &Session| {
-                        println!("{}", if json { as_json(session) } else { as_line(session) });
+                with_store(&config, tenant.as_ref(), async |store| {
+                    let wanted = Wanted { tenant: tenant.as_ref(), account, limit };
+                    let line = |session: &Session| {
+                        let text = if json { as_json(session) } else { as_line(session) };
+                        print(&format!("{text}\n"))
                     };
-                    let wanted = Wanted { tenant, account, limit };
-                    list(&store, &wanted, print).await.map_err(|e| e.to_string())
+                    if list(&store, &wanted, line).await.map_err(|e| e.to_string())? {
+                        eprintln!("cambio: there are more than {limit}, see --limit");
+                    }
+                    Ok(())
                 })
             }
-            Self::Revoke { config, tenant, account, which } => with_store(&config, async |store| {
-                let ended = revoke(&store, &tenant, &account, &which).await;
-                println!("{} ended", ended.map_err(|e| e.to_string())?);
-                Ok(())
-            }),
-            Self::Prune { config } => with_store(&config, async |store| {
-                println!("{} removed", prune(&store).await.map_err(|e| e.to_string())?);
-                Ok(())
-            }),
-            Self::Stats { config, json } => with_store(&config, async |store| {
-                let stats = stats(&store).await.map_err(|e| e.to_string())?;
-                print!("{}", if json { stats_json(&stats) } else { stats_lines(&stats) });
-                Ok(())
-            }),
-        }
-    }
-}
-
-struct Wanted {
-    tenant: Option<TenantId>,
-    account: Option<AccountId>,
-    limit: usize,
-}
-
-async fn list(
-    store: &Arc<dyn Store>,
-    wanted: &Wanted,
-    print: impl Fn(&Session),
-) -> Result<(), StoreError> {
-    let now = SystemClock.now();
-    if let (Some(tenant), Some(account)) = (&wanted.tenant, &wanted.account) {
-        let sessions = store.sessions(tenant, account, now).await?;
-        sessions.iter().take(wanted.limit).for_each(print);
-        return Ok(());
-    }
-    let mut left = wanted.limit;
-    walk(store, now, |session| {
-        let theirs = wanted.tenant.as_ref().is_none_or(|tenant| *tenant == session.tenant);
-        if theirs && left > 0 {
-            left -= 1;
-            print(session);
-        }
-        left > 0
-    })
-    .await
-}
-
-/// Meets every live session, until `on` says that it has seen enough.
-async fn walk(
-    store: &Arc<dyn Store>,
-    now: Timestamp,
-    mut on: impl FnMut(&Session) -> bool,
-) -> Result<(), StoreError> {
-    let mut from = None;
-    loop {
-        let page = store.page(from, BATCH, now).await?;
-        for session in &page.sessions {
-            if !on(session) {
-                return Ok(());
+            Self::Revoke { config, tenant, account, which } => {
+                with_store(&config, Some(&tenant), async |store| {
+                    let ended = revoke(&store, &tenant, &account, which.session).await;
+                    print(&format!("{} ended\n", ended.map_err(|e| e.to_string())?));
+                    Ok(())
+                })
             }
-        }
-        match page.next {
-            Some(next) => from = Some(next),
-            None => return Ok(()),
-        }
-    }
-}
-
-async fn revoke(
-    store: &Arc<dyn Store>,
-    tenant: &TenantId,
-    account: &AccountId,
-    which: &Which,
-) -> Result<u32, StoreError> {
-    let now = SystemClock.now();
-    let Some(id) = which.session else { return store.end_all(tenant, account, now).await };
-    let Some(session) = store.session(tenant, account, id, now).await? else { return Ok(0) };
-    store.end(tenant, account, id, &session.device, now).await.map(u32::from)
-}
-
-/// Sweeps until a whole walk over the store removes nothing more. A sweep may look at live
-/// sessions only and remove nothing, and yet not be through, so one alone does not say so.
-async fn prune(store: &Arc<dyn Store>) -> Result<u64, StoreError> {
-    const IDLE_SWEEPS: u32 = 64;
-    let now = SystemClock.now();
-    let (mut removed, mut idle) = (0, 0);
-    while idle < IDLE_SWEEPS {
-        let swept = store.sweep(PRUNED, now).await?;
-        removed += u64::from(swept);
-        idle = if swept == 0 { idle + 1 } else { 0 };
-    }
-    Ok(removed)
-}
-
-/// Live sessions by tenant and service.
-type Stats = BTreeMap<(String, String), u64>;
-
-async fn stats(store: &Arc<dyn Store>) -> Result<Stats, StoreError> {
-    let mut stats = Stats::new();
-    walk(store, SystemClock.now(), |session| {
-        let name = (session.tenant.to_string(), session.service.to_string());
-        *stats.entry(name).or_default() += 1;
-        true
-    })
-    .await?;
-    Ok(stats)
-}
-
-fn session_id(text: &str) -> Result<SessionId, String> {
-    let parse = || {
-        let (end, number) = text.split_once('.')?;
-        let ends_at = Timestamp::from_secs(end.parse().ok()?);
-        let number = number.parse().ok().filter(|n| *n < SessionId::NUMBER_LIMIT)?;
-        Some(SessionId { ends_at, number })
-    };
-    parse().ok_or_else(|| "a session is <end>.<number>, as the list prints it".to_owned())
-}
-
-pub(super) fn tenant(text: &str) -> Result<TenantId, String> {
-    TenantId::parse(text).map_err(|e| e.to_string())
-}
-
-pub(super) fn account(text: &str) -> Result<AccountId, String> {
-    AccountId::parse(text).map_err(|e| e.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::print::name;
-    use super::*;
-
-    #[test]
-    fn a_session_is_named_as_it_is_printed() {
-        let id = SessionId { ends_at: Timestamp::from_secs(1_800_000_000), number: 7 };
-        assert_eq!(session_id(&name(id)), Ok(id));
-        for bad in ["", "1", "1.", ".1", "1.x", "1.99999999999999999"] {
-            assert!(session_id(bad).is_err(), "{bad}");
+            Self::Prune { config } => with_store(&config, None, async |store| {
+                let removed = prune(&store).await.map_err(|e| e.to_string())?;
+                print(&format!("{removed} removed\n"));
+                Ok(())
+            }),
+            Self::Stats { config, json } => with_store(&config, None, async |store| {
+                let stats = stats(&store).await.map_err(|e| e.to_string())?;
+                print(&if json { stats_json(&stats) } else { stats_lines(&stats) });
+                Ok(())
+            }),
         }
     }
 }

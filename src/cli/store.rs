@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::{ConfigArgs, fail, load, runtime};
+use super::{ConfigArgs, fail, load, print, runtime};
+use crate::config::Settings;
+use crate::domain::TenantId;
 use crate::session::Store;
-use crate::session::settings::{Schema, StoreSettings};
+use crate::session::settings::Schema;
 
 /// Look after the session store
 #[derive(Debug, Subcommand)]
@@ -45,15 +47,15 @@ impl StoreCommand {
     }
 }
 
-async fn check(settings: StoreSettings) -> ExitCode {
-    match settings.schema().await {
+async fn check(settings: Settings) -> ExitCode {
+    match settings.store.schema().await {
         Ok(schema) => say(schema),
         Err(error) => fail(error),
     }
 }
 
-async fn apply(settings: StoreSettings) -> ExitCode {
-    if let Err(error) = settings.migrate().await {
+async fn apply(settings: Settings) -> ExitCode {
+    if let Err(error) = settings.store.migrate().await {
         return fail(error);
     }
     check(settings).await
@@ -61,7 +63,7 @@ async fn apply(settings: StoreSettings) -> ExitCode {
 
 fn say(Schema { found, known }: Schema) -> ExitCode {
     if known == 0 {
-        println!("the store has no schema");
+        print("the store has no schema\n");
         return ExitCode::SUCCESS;
     }
     let pending = known.saturating_sub(found);
@@ -70,12 +72,12 @@ fn say(Schema { found, known }: Schema) -> ExitCode {
         (_, 0) => "up to date",
         _ => "not up to date",
     };
-    println!("schema {found} of {known}: {state}");
+    print(&format!("schema {found} of {known}: {state}\n"));
     if pending == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs a command on the settings of the configured store.
-fn with_settings<F>(config: &ConfigArgs, command: impl FnOnce(StoreSettings) -> F) -> ExitCode
+/// Runs a command on the settings, whose store it is about.
+fn with_settings<F>(config: &ConfigArgs, command: impl FnOnce(Settings) -> F) -> ExitCode
 where
     F: Future<Output = ExitCode>,
 {
@@ -87,13 +89,15 @@ where
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    runtime.block_on(command(settings.store))
+    runtime.block_on(command(settings))
 }
 
 /// Runs a command on the open store, which a server may be using at the same time: it must be
-/// there and up to date, since opening it would change what that server works on.
+/// there and up to date, since opening it would change what that server works on. A `tenant`
+/// that the configuration does not have may still have something in the store, or be misspelt.
 pub(super) fn with_store<F>(
     config: &ConfigArgs,
+    tenant: Option<&TenantId>,
     command: impl FnOnce(Arc<dyn Store>) -> F,
 ) -> ExitCode
 where
@@ -101,8 +105,20 @@ where
 {
     with_settings(config, async |settings| {
         let done = async {
+            // A file that names the store and nothing else is enough for these commands.
+            let tenants = &settings.tenants;
+            if let Some(tenant) =
+                tenant.filter(|t| !tenants.is_empty() && !tenants.contains_key(*t))
+            {
+                eprintln!("cambio: the configuration has no tenant {tenant}");
+            }
+            let settings = settings.store;
             match settings.schema().await.map_err(|e| e.to_string())? {
-                Schema { found: 0, known: 1.. } => return Err("there is no store yet".to_owned()),
+                Schema { found: 0, known: 1.. } => {
+                    let message = "there is no store yet: a server makes it, \
+                                   or cambio store migrate apply";
+                    return Err(message.to_owned());
+                }
                 Schema { found, known } if found < known => {
                     let message = "the store's schema is not up to date, see cambio store migrate";
                     return Err(message.to_owned());

@@ -1,6 +1,8 @@
 //! Reading the configuration: merges its sources and reads each section into its part's
 //! settings type. Called by the command line and by tests; resolves no reference.
 
+use std::path::Path;
+
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -35,12 +37,17 @@ pub fn load_partly(sources: &Sources) -> (Option<Settings>, Vec<Problem>) {
 
 fn merged(sources: &Sources, problems: &mut Problems) -> Option<Value> {
     use config::{Config, Environment, File, FileFormat};
-    let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-    for path in &sources.files {
-        builder = builder.add_source(File::from(path.as_path()).format(FileFormat::Toml));
+    let before = problems.len();
+    let files = sources.files.iter().filter_map(|path| problems.ok("configuration", text_of(path)));
+    let mut texts = vec![DEFAULTS.to_owned()];
+    texts.extend(files);
+    texts.extend(sources.overlay.clone());
+    if problems.len() > before {
+        return None;
     }
-    if let Some(overlay) = &sources.overlay {
-        builder = builder.add_source(File::from_str(overlay, FileFormat::Toml));
+    let mut builder = Config::builder();
+    for text in &texts {
+        builder = builder.add_source(File::from_str(text, FileFormat::Toml));
     }
     if sources.environment {
         let prefix = Environment::with_prefix("CAMBIO").prefix_separator("__").separator("__");
@@ -48,6 +55,18 @@ fn merged(sources: &Sources, problems: &mut Problems) -> Option<Value> {
     }
     let built = builder.build().and_then(config::Config::try_deserialize::<Value>);
     problems.ok("configuration", built)
+}
+
+/// A file's text. What is there need not be a regular file: `--config /dev/null` has no keys.
+fn text_of(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    match toml::from_str::<toml::Table>(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => {
+            Err(format!("{} is no TOML: {}", path.display(), error.to_string().trim_end()))
+        }
+    }
 }
 
 fn read(value: Value, problems: &mut Problems) -> Option<Settings> {

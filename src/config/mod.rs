@@ -59,6 +59,12 @@ impl Tables {
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0.iter()
     }
+
+    /// Whether there is a table of this name, good or not.
+    #[must_use]
+    pub fn defines(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
 }
 
 impl fmt::Debug for Tables {

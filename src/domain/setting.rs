@@ -31,12 +31,28 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with the configuration.
 #[derive(Debug, Default)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    causes: Vec<Problem>,
+    /// What is only wrong because something else is.
+    consequences: Vec<Problem>,
+}
 
 impl Problems {
     /// Notes a problem.
     pub fn push(&mut self, path: impl Into<String>, message: impl fmt::Display) {
-        self.0.push(Problem { path: path.into(), message: message.to_string() });
+        self.causes.push(Problem { path: path.into(), message: message.to_string() });
+    }
+
+    /// Notes that what the key names is not there: a problem of its own if nothing is defined by
+    /// that name, and otherwise a consequence of what is wrong with that.
+    pub fn push_absent(
+        &mut self,
+        path: impl Into<String>,
+        defined: bool,
+        message: impl fmt::Display,
+    ) {
+        let problem = Problem { path: path.into(), message: message.to_string() };
+        if defined { &mut self.consequences } else { &mut self.causes }.push(problem);
     }
 
     /// Notes the error, if it is one, and answers the value, if there is one.
@@ -47,19 +63,19 @@ impl Problems {
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.causes.len() + self.consequences.len()
     }
 
-    /// All of them, in the order they were found.
+    /// What to tell, in the order it was found: the causes, and consequences only if there is none.
     #[must_use]
     pub fn into_vec(self) -> Vec<Problem> {
-        self.0
+        if self.causes.is_empty() { self.consequences } else { self.causes }
     }
 }
 

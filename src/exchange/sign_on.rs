@@ -86,13 +86,13 @@ pub async fn exchange(
             service: service.name.clone(),
             account: account.id.clone(),
             expires_at,
-            sign_on: Some(PendingSignOn {
+            sign_on: Some(Box::new(PendingSignOn {
                 account: account.clone(),
                 device: device.clone(),
                 authenticated_at: cx.now,
                 upstream,
                 upstream_ends_at: who.expires_at,
-            }),
+            })),
         };
         choices.push((Choice { account, user_token }, ticket));
     }

@@ -1,15 +1,12 @@
 //! The AnswerHub dialect: `token.json` and `user.json` (contract A).
 
-use axum::extract::{Extension, Request, State};
-use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
 
 use super::context::{answerhub, exchange_cx, named_service, site_tenant};
 use super::error::{ErrorCode, HttpError};
-use super::gateway::SharedGateway;
-use super::request::{Info, Peer};
-use super::respond::{json, json_text, respond};
+use super::handler::{Answer, Incoming};
+use super::respond::{json, json_text};
 use super::{body, credentials};
 use crate::domain::CredentialKind;
 use crate::exchange::tenant::{AnswerHub, Service, Tenant};
@@ -17,23 +14,13 @@ use crate::exchange::{cookie_sso, current_user};
 use crate::token::SiteToken;
 
 /// `POST /services/v2/auth/cookiesso/token.json`: the SSO cookie, or a header of its name.
-pub(super) async fn cookie_token(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    respond(&info, exchange_token(&gateway, peer, &info, request, false).await)
+pub(super) async fn cookie_token(incoming: Incoming) -> Answer {
+    exchange_token(incoming, false).await
 }
 
 /// `POST /services/v2/auth/token.json`: `Basic` if present, else the SSO cookie.
-pub(super) async fn token(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    respond(&info, exchange_token(&gateway, peer, &info, request, true).await)
+pub(super) async fn token(incoming: Incoming) -> Answer {
+    exchange_token(incoming, true).await
 }
 
 /// The vendor's answer: the heading promises `jwt`, the captured reply has `idToken`.
@@ -46,20 +33,14 @@ fn token_body(SiteToken { token, expires_in }: &SiteToken) -> Vec<u8> {
     body
 }
 
-async fn exchange_token(
-    gateway: &SharedGateway,
-    peer: Peer,
-    info: &Info,
-    request: Request,
-    basic_too: bool,
-) -> Result<Response, HttpError> {
-    let gateway = gateway.load();
+async fn exchange_token(incoming: Incoming, basic_too: bool) -> Answer {
+    let Incoming { gateway, peer, info, request } = incoming;
     let (parts, request_body) = request.into_parts();
     let headers = &parts.headers;
-    let tenant = site_tenant(&gateway, headers, &parts.uri, peer, info)?;
+    let tenant = site_tenant(&gateway, headers, &parts.uri, peer, &info)?;
     let answerhub = answerhub(&tenant)?;
-    let named = named_service(&tenant, headers, info)?;
-    let cx = exchange_cx(&gateway, headers, peer, info, false);
+    let named = named_service(&tenant, headers, &info)?;
+    let cx = exchange_cx(&gateway, headers, peer, &info, false);
     // The body means nothing here, but it is read, so that the connection can go on.
     body::read(request_body, gateway.max_body, cx.deadline).await?;
 
@@ -69,7 +50,11 @@ async fn exchange_token(
         None => {
             let service = cookie_service(&tenant, answerhub, named)?;
             let credential = credentials::sso_cookie(headers, &service.cookie, !basic_too)?;
-            (service, credential.ok_or_else(|| HttpError::bad_request("no sso cookie"))?)
+            let missing = || {
+                let basic = if basic_too { " and so are a user name and a password" } else { "" };
+                HttpError::bad_request(format!("cookie {} is missing{basic}", service.cookie))
+            };
+            (service, credential.ok_or_else(missing)?)
         }
     };
     let _ = info.service.set(service.name.clone());
@@ -126,26 +111,12 @@ struct UserBody {
 }
 
 /// `GET /services/v2/user.json`: the user that the bearer token speaks for.
-pub(super) async fn user(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    respond(&info, current_user(&gateway, peer, &info, &request))
-}
-
-fn current_user(
-    gateway: &SharedGateway,
-    peer: Peer,
-    info: &Info,
-    request: &Request,
-) -> Result<Response, HttpError> {
-    let gateway = gateway.load();
+pub(super) async fn user(incoming: Incoming) -> Answer {
+    let Incoming { gateway, peer, info, request } = incoming;
     let headers = request.headers();
-    let tenant = site_tenant(&gateway, headers, request.uri(), peer, info)?;
+    let tenant = site_tenant(&gateway, headers, request.uri(), peer, &info)?;
     let answerhub = answerhub(&tenant)?;
-    let cx = exchange_cx(&gateway, headers, peer, info, false);
+    let cx = exchange_cx(&gateway, headers, peer, &info, false);
 
     let token = credentials::bearer(headers, false)?
         .ok_or_else(|| HttpError::new(ErrorCode::Unauthorized, "no bearer token"))?;

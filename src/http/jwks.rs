@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Extension, Path, Request, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderValue, header};
 
 use super::context::site_tenant;
 use super::error::{ErrorCode, HttpError};
 use super::gateway::SharedGateway;
-use super::request::{Info, Peer};
-use super::respond::respond;
+use super::handler::{Answer, Incoming, respond};
+use super::request::Info;
 use crate::domain::TenantId;
 use crate::exchange::tenant::Tenant;
 
@@ -20,15 +20,10 @@ use crate::exchange::tenant::Tenant;
 const MAX_AGE: &str = "public, max-age=300";
 
 /// By header, host or default.
-pub(super) async fn jwks(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let (headers, uri) = (request.headers(), request.uri());
-    let tenant = site_tenant(&gateway.load(), headers, uri, peer, &info);
-    respond(&info, tenant.map(|t| document(&t)))
+pub(super) async fn jwks(incoming: Incoming) -> Answer {
+    let Incoming { gateway, peer, info, request } = incoming;
+    let tenant = site_tenant(&gateway, request.headers(), request.uri(), peer, &info)?;
+    Ok(document(&tenant))
 }
 
 /// By path, for verifiers that can set no header.

@@ -9,6 +9,7 @@ mod context;
 mod credentials;
 mod error;
 mod gateway;
+mod handler;
 mod jwks;
 pub mod layers;
 mod network;
@@ -33,7 +34,7 @@ pub use gateway::{Gateway, SharedGateway};
 pub use network::{CountryDatabase, NetworkRules};
 pub use request::{Info, Peer, RequestInfo};
 
-use self::respond::respond;
+use self::handler::{Answers, respond};
 use crate::domain::Random;
 
 /// The whole service, ready to answer requests that carry a [`Peer`].
@@ -55,20 +56,23 @@ pub struct LayerSettings {
 /// The routes, without the layers.
 fn router(gateway: SharedGateway) -> Router {
     Router::new()
-        .route("/services/v2/auth/cookiesso/token.json", post(answerhub::cookie_token))
-        .route("/services/v2/auth/token.json", post(answerhub::token))
-        .route("/services/v2/user.json", get(answerhub::user))
-        .route("/ags/servicediscovery", get(ags::discovery))
-        .route("/ags/getSessionToken", post(ags::session_ticket))
-        .route("/ags/signOnWithSessionToken", post(ags::sign_on::with_session_token))
-        .route("/ags/signOn", post(ags::sign_on::with_credential))
-        .route("/ags/subsequentSignOn", post(ags::sign_on::subsequent))
-        .route("/ags/refresh", post(ags::refresh))
-        .route("/ags/signOut", post(ags::sign_out))
-        .route("/ags/signOutEverywhere", post(ags::sign_out_everywhere))
-        .route("/ags/devices", get(ags::devices::list))
-        .route("/ags/devices/{id}", patch(ags::devices::change).delete(ags::devices::delete))
-        .route("/.well-known/jwks.json", get(jwks::jwks))
+        .route("/services/v2/auth/cookiesso/token.json", post(Answers(answerhub::cookie_token)))
+        .route("/services/v2/auth/token.json", post(Answers(answerhub::token)))
+        .route("/services/v2/user.json", get(Answers(answerhub::user)))
+        .route("/ags/servicediscovery", get(Answers(ags::discovery)))
+        .route("/ags/getSessionToken", post(Answers(ags::session_ticket)))
+        .route("/ags/signOnWithSessionToken", post(Answers(ags::sign_on::with_session_token)))
+        .route("/ags/signOn", post(Answers(ags::sign_on::with_credential)))
+        .route("/ags/subsequentSignOn", post(Answers(ags::sign_on::subsequent)))
+        .route("/ags/refresh", post(Answers(ags::refresh)))
+        .route("/ags/signOut", post(Answers(ags::sign_out)))
+        .route("/ags/signOutEverywhere", post(Answers(ags::sign_out_everywhere)))
+        .route("/ags/devices", get(Answers(ags::devices::list)))
+        .route(
+            "/ags/devices/{id}",
+            patch(Answers(ags::devices::change)).delete(Answers(ags::devices::delete)),
+        )
+        .route("/.well-known/jwks.json", get(Answers(jwks::jwks)))
         .route("/tenants/{tenant}/.well-known/jwks.json", get(jwks::tenant_jwks))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -90,7 +94,7 @@ pub fn service(gateway: SharedGateway, settings: LayerSettings) -> GatewayServic
     // Browsers read every answer, errors of the layers below included.
     let cors = tower::util::option_layer(settings.cors);
     let inner = cors.layer(inner);
-    // One line a request, whatever happened below; nothing below can be logged without its span.
+    // One line a request, whatever happened below; all that is logged below is in its scope.
     let inner = layers::AccessLog.layer(inner);
     // Outermost: everything below has a correlation id, and every answer carries it.
     let inner = layers::Correlation::new(settings.random).layer(inner);

@@ -125,8 +125,9 @@ pub struct Ticket {
     pub account: AccountId,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// The sign-on that it finishes (a `User-Token`); `None` for a session token.
-    pub sign_on: Option<PendingSignOn>,
+    /// The sign-on that it finishes (a `User-Token`); `None` for a session token. It is many times
+    /// what the rest is.
+    pub sign_on: Option<Box<PendingSignOn>>,
 }
 
 /// A sign-on that waits for its user to choose an account. A backend keeps it as the JSON

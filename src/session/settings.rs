@@ -3,7 +3,6 @@
 //! the backends, which are private.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -15,6 +14,7 @@ use super::postgres::settings::{PostgresStoreSettings, more_connections};
 use super::redis::RedisStore;
 use super::redis::settings::RedisStoreSettings;
 use super::sqlite::SqliteStore;
+use super::sqlite::settings::SqliteSettings;
 use super::{Store, StoreError};
 use crate::domain::setting::{self, Problems};
 
@@ -36,28 +36,6 @@ enum Kind {
 struct MemorySettings {
     /// The most sessions, devices and tickets it holds, each.
     capacity: NonZeroUsize,
-}
-
-/// `kind = "sqlite"`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SqliteSettings {
-    /// The database file. Its directory must exist and be writable. (The default stands here
-    /// and not among the configuration's, where it would be a key that `memory` does not know.)
-    #[serde(default = "default_path")]
-    pub(super) path: PathBuf,
-    /// Memory for cached pages, in bytes: three quarters for the writer, one for the readers.
-    #[serde(default = "default_cache_size")]
-    pub(super) cache_size: u64,
-    /// The most writes that are committed together.
-    #[serde(default = "default_max_batch")]
-    pub(super) max_batch: usize,
-    /// The most writes that wait; one more is refused at once.
-    #[serde(default = "default_queue")]
-    pub(super) queue: usize,
-    /// Connections for reading.
-    #[serde(default = "default_readers")]
-    pub(super) readers: usize,
 }
 
 /// `kind = "redis"`.
@@ -157,48 +135,10 @@ pub fn parse(mut value: Value, path: &str, problems: &mut Problems) -> Option<St
     }
 }
 
-impl SqliteSettings {
-    fn check(&self, path: &str, problems: &mut Problems) {
-        let mut hold = |key: &str, holds: bool, rule: &str| {
-            if !holds {
-                problems.push(setting::join(path, key), rule);
-            }
-        };
-        hold("path", !self.path.as_os_str().is_empty(), "must not be empty");
-        let cache = 1 << 20..=1 << 40;
-        hold("cache_size", cache.contains(&self.cache_size), "must be 1 MiB to 1 TiB, in bytes");
-        hold("max_batch", (1..=4096).contains(&self.max_batch), "must be 1 to 4096");
-        hold("queue", (1..=1 << 20).contains(&self.queue), "must be 1 to 1048576");
-        hold("readers", (1..=64).contains(&self.readers), "must be 1 to 64");
-    }
-}
-
 impl Default for MemorySettings {
     fn default() -> Self {
         Self { capacity: NonZeroUsize::MIN.saturating_add(999_999) }
     }
-}
-
-fn default_path() -> PathBuf {
-    "/var/lib/cambio/cambio.db".into()
-}
-
-/// Larger is slower: when a page of the tree is split, SQLite looks through its whole cache at the
-/// commit. Sign-ons touch few pages, and the kernel has the others.
-fn default_cache_size() -> u64 {
-    16 * 1024 * 1024
-}
-
-fn default_max_batch() -> usize {
-    256
-}
-
-fn default_queue() -> usize {
-    4096
-}
-
-fn default_readers() -> usize {
-    2
 }
 
 #[cfg(test)]

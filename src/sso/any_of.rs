@@ -33,6 +33,8 @@ pub(super) struct Named<'a> {
     pub(super) built: &'a HashMap<String, Arc<dyn SsoValidator>>,
     /// The names of the lists.
     pub(super) lists: Vec<&'a str>,
+    /// The names of those that could not be built.
+    pub(super) broken: Vec<&'a str>,
 }
 
 impl Settings {
@@ -58,7 +60,8 @@ impl Settings {
             } else if let Some(validator) = named.built.get(&name) {
                 members.push(Member { name, validator: Arc::clone(validator) });
             } else {
-                problems.push(at, format!("there is no good [validators.{name}]"));
+                let defined = named.broken.contains(&name.as_str());
+                problems.push_absent(at, defined, format!("there is no [validators.{name}]"));
             }
         }
         check_reachable(&members, &path, problems);

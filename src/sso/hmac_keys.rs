@@ -9,7 +9,7 @@ use base64::Engine;
 
 use super::unseal::hex;
 use crate::domain::secret::constant_time_eq;
-use crate::domain::setting::{Problems, SecretSource, join};
+use crate::domain::setting::{Problems, SecretSource};
 
 /// The shortest accepted secret, in bytes. Whoever has one cookie can try secrets at home, so
 /// a shorter one would let anybody sign cookies. The frameworks themselves ask for more.
@@ -56,18 +56,6 @@ impl HmacKeys {
         let ours = |key| hex(hmac::sign(key, signed).as_ref());
         self.0.iter().any(|key| constant_time_eq(ours(key).as_bytes(), mac.as_bytes()))
     }
-}
-
-/// `secret_key` and `secret_key_fallbacks` of the table at `path`, as Django and Flask have them.
-pub(super) fn rotated<'s>(
-    path: &str,
-    current: &'s SecretSource,
-    fallbacks: &'s [SecretSource],
-) -> impl Iterator<Item = (String, &'s SecretSource)> {
-    let list = join(path, "secret_key_fallbacks");
-    let fallbacks = fallbacks.iter().enumerate();
-    let fallbacks = fallbacks.map(move |(i, source)| (join(&list, &i.to_string()), source));
-    std::iter::once((join(path, "secret_key"), current)).chain(fallbacks)
 }
 
 impl fmt::Debug for HmacKeys {

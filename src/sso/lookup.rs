@@ -2,19 +2,19 @@
 //! and the limits that validators have; and [`Projection`], what of a document means what. For
 //! account directories, which are asked about accounts and never about a credential.
 
-use std::collections::BTreeMap;
+mod projection;
+
 use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Method, Url};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+pub use self::projection::Projection;
 use super::ValidateError;
 use super::asks::Told;
 use super::endpoint::parse_url;
 use super::fetch::{Answer, Failure, FetchSettings, Reached, Upstream, percent_encoded};
-use super::mapping::{Reader, Term};
 use super::upstream::{self, Guard};
 use crate::domain::Timestamp;
 use crate::domain::setting::{self, Problems, join};
@@ -168,37 +168,5 @@ fn told(error: ValidateError) -> LookupError {
     match error {
         ValidateError::Unavailable { .. } => LookupError::Unavailable(error.to_string()),
         other => LookupError::Upstream(other.to_string()),
-    }
-}
-
-/// Which member of a result comes from where in a document: a member's name, a JSON pointer, or
-/// `{ cel = "…" }`, where the document is `session`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(transparent)]
-pub struct Projection(BTreeMap<String, Term>);
-
-impl Projection {
-    /// The names of the members that it makes.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
-    /// The members that are there; `null` is not.
-    ///
-    /// # Errors
-    /// [`LookupError::Upstream`] when an expression fails.
-    pub fn apply(
-        &self,
-        document: &Value,
-        now: Timestamp,
-    ) -> Result<Map<String, Value>, LookupError> {
-        let reader = Reader::new(document, now);
-        let mut members = Map::new();
-        for (name, term) in &self.0 {
-            let found = reader.find(term);
-            let found = found.map_err(|failed| LookupError::Upstream(failed.0.to_owned()))?;
-            members.extend(found.map(|value| (name.clone(), value.into_owned())));
-        }
-        Ok(members)
     }
 }

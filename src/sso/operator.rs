@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ValidateError;
-use super::jwt::claims::{ClaimRules, Expected, MAX_LEEWAY, default_leeway};
+use super::jwt::claims::{ClaimRules, Expected, check_leeway, default_leeway};
 use super::jwt::jws::UnverifiedJws;
 use super::jwt::keys::KeySet;
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
@@ -41,9 +41,7 @@ impl OperatorKeysSettings {
     #[must_use]
     pub fn build(self, path: &str, problems: &mut Problems) -> Option<OperatorKeys> {
         let before = problems.len();
-        if self.leeway > MAX_LEEWAY {
-            problems.push(join(path, "leeway"), format!("must be at most {:?}", MAX_LEEWAY.0));
-        }
+        check_leeway(self.leeway, path, problems);
         let path = join(path, "keys");
         if self.keys.is_empty() {
             problems.push(&path, "must name at least one key");

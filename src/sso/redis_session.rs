@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use super::asks::{Asks, Told};
 use super::stored::{self, Found, SessionId, Stored, told_of};
-use super::{SsoValidator, ValidateCx, ValidateError};
+use super::{ValidateCx, ValidateError};
 use crate::domain::setting::{self, Problems, join};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use crate::domain::{Credential, Timestamp, Verified};
 use crate::support::redis::{RedisLink, RedisSettings};
 
 /// What the key's template holds where the id goes.
@@ -69,34 +69,15 @@ struct RedisSession {
 }
 
 #[async_trait]
-impl SsoValidator for RedisSession {
+impl Asks for RedisSession {
     fn kind(&self) -> &'static str {
         "redis_session"
-    }
-
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        self.screen(credential).is_ok()
     }
 
     fn is_selective(&self) -> bool {
         self.stored.opens_cookies()
     }
 
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.ask(credential, cx).await.verdict
-    }
-}
-
-#[async_trait]
-impl Asks for RedisSession {
     fn screen(&self, credential: &Credential) -> Result<(), ValidateError> {
         self.stored.id(credential).map(drop)
     }

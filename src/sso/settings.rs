@@ -26,6 +26,29 @@ pub struct BuildCx<'a> {
     pub production: bool,
 }
 
+/// Every `kind`, in the order of the README's table.
+const KINDS: [&str; 19] = [
+    "signed_cookie",
+    "jwt",
+    "django",
+    "flask",
+    "better_auth",
+    "redis_session",
+    "sql_session",
+    "http",
+    "cas",
+    "introspection",
+    "oidc",
+    "authjs",
+    "iron_session",
+    "laravel",
+    "rails",
+    any_of::KIND,
+    "users",
+    "session_token",
+    "scripted",
+];
+
 /// Builds every validator of `[validators]`, those first that name no others. `path` is where
 /// the tables stand.
 pub fn build_all<'t>(
@@ -51,6 +74,11 @@ pub fn build_all<'t>(
         let named = any_of::Named {
             built: &built,
             lists: lists.iter().map(|(name, _)| &***name).collect(),
+            broken: others
+                .iter()
+                .map(|(name, _)| &***name)
+                .filter(|n| !built.contains_key(*n))
+                .collect(),
         };
         let settings = setting::parse::<any_of::Settings>(table, &at, problems);
         let list = settings.and_then(|settings| settings.build(&at, &named, problems));
@@ -136,7 +164,9 @@ pub fn build(
             None
         }
         other => {
-            problems.push(setting::join(path, "kind"), format!("unknown kind {other:?}"));
+            let known = KINDS.join(", ");
+            let message = format!("unknown kind {other:?}, there are {known}");
+            problems.push(setting::join(path, "kind"), message);
             None
         }
     }

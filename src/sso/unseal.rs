@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 
 use super::ValidateError;
 use crate::domain::SecretString;
-use crate::domain::setting::{Problems, SecretSource, join};
 
 /// The length of an AES-256 key, in bytes.
 pub(super) const KEY_LEN: usize = 32;
@@ -132,21 +131,6 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// Reads a list of live secrets, noting every problem; an empty list is one.
-pub(super) fn secrets(
-    sources: &[SecretSource],
-    path: &str,
-    problems: &mut Problems,
-) -> Vec<SecretString> {
-    if sources.is_empty() {
-        problems.push(path, "must name at least one secret");
-    }
-    let load = |(i, source): (usize, &SecretSource)| {
-        problems.ok(&join(path, &i.to_string()), source.load())
-    };
-    sources.iter().enumerate().filter_map(load).collect()
 }
 
 #[cfg(test)]

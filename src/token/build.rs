@@ -8,10 +8,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::jws::KeySet;
+use super::plan::Plan;
 use super::prepared::PreparedKey;
 use super::profile::TokenType;
 use super::profile::ags::SessionControl;
-use super::settings::Plan;
 use super::signer::SigningKey;
 use super::{Jwk, Profile, Sealing, SessionTokens, SiteTokens, TokenSettings, ring};
 use crate::domain::setting::{Problems, join};

@@ -14,6 +14,7 @@ mod jws;
 mod keys;
 mod mint;
 mod numeric;
+mod plan;
 mod prepared;
 mod presented;
 mod profile;

@@ -28,7 +28,7 @@ pub enum SealingError {
     #[error("key-encryption key must be 32 bytes (64 hexadecimal digits or base64)")]
     BadKey,
     /// A sealed document and no key to open it.
-    #[error("key ring is sealed and no key-encryption key is configured")]
+    #[error("key ring is sealed and no keys.encryption_key is configured")]
     KeyMissing,
     /// Sealed under another key or for another ring, or damaged.
     #[error("key ring cannot be opened: wrong key-encryption key or damaged document")]

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::fake_upstream::{Behaviour, Upstream, refusing_origin};
 use crate::support::{Call, Fixture};
 
-fn try_build(table: Value) -> Result<Arc<dyn AccountDirectory>, Vec<String>> {
+pub(crate) fn try_build(table: Value) -> Result<Arc<dyn AccountDirectory>, Vec<String>> {
     let watcher = Watcher::default();
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_secs(1_000)));
     let mut problems = Problems::default();
@@ -36,15 +36,18 @@ fn directory(origin: &str, more: Value) -> Arc<dyn AccountDirectory> {
     try_build(table).unwrap()
 }
 
-fn tenant() -> TenantId {
+pub(crate) fn tenant() -> TenantId {
     TenantId::parse("nagra").unwrap()
 }
 
-async fn by_id(directory: &dyn AccountDirectory, id: &str) -> Result<Account, AccountError> {
+pub(crate) async fn by_id(
+    directory: &dyn AccountDirectory,
+    id: &str,
+) -> Result<Account, AccountError> {
     directory.by_id(&tenant(), &AccountId::parse(id).unwrap()).await
 }
 
-async fn of(
+pub(crate) async fn of(
     directory: &dyn AccountDirectory,
     subject: &str,
     asserted: &[&str],

@@ -13,7 +13,7 @@ use cambio::domain::{Attributes, Credential, SecretString, Subject, Timestamp};
 use cambio::session::TicketStore;
 use cambio::sso::{SignedCookiePayload, SsoValidator, issue_signed_cookie, ticket_digest};
 use cambio::support::Watcher;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fake_postgres::{self, FakePostgres};
 use crate::fake_redis::{self, FakeRedis};
@@ -27,6 +27,8 @@ use crate::sso_sealed::mint;
 
 /// A kind, and credentials that show each of its answers.
 struct Fixture {
+    /// The contract's name for it.
+    name: &'static str,
     validator: Arc<dyn SsoValidator>,
     good: Credential,
     rejected: Vec<Credential>,
@@ -44,6 +46,7 @@ struct Fixture {
 impl Fixture {
     fn new(validator: Arc<dyn SsoValidator>, good: Credential) -> Self {
         Self {
+            name: "",
             validator,
             good,
             rejected: vec![],
@@ -56,85 +59,67 @@ impl Fixture {
     }
 }
 
+/// A module a kind, a test a clause.
 macro_rules! contract {
-    ($($kind:ident),*) => { $(mod $kind {
-        use super::{clauses, $kind as fixture};
-
-        #[tokio::test]
-        async fn a_good_credential_is_verified() {
-            clauses::a_good_credential_is_verified(fixture().await, stringify!($kind)).await;
-        }
-        #[tokio::test]
-        async fn only_a_credential_at_fault_is_refused() {
-            clauses::only_a_credential_at_fault_is_refused(fixture().await).await;
-        }
-        #[tokio::test]
-        async fn it_fails_closed_on_any_input() {
-            clauses::it_fails_closed_on_any_input(fixture().await).await;
-        }
-        #[tokio::test]
-        async fn a_kind_it_does_not_accept_is_malformed() {
-            clauses::a_kind_it_does_not_accept_is_malformed(fixture().await).await;
-        }
-        #[tokio::test]
-        async fn not_finding_out_is_unavailable() {
-            clauses::not_finding_out_is_unavailable(fixture().await).await;
-        }
-        #[tokio::test]
-        async fn nonsense_from_the_other_side_is_upstream() {
-            clauses::nonsense_from_the_other_side_is_upstream(fixture().await).await;
-        }
-        #[tokio::test]
-        async fn it_gives_up_at_the_deadline() {
-            clauses::it_gives_up_at_the_deadline(fixture().await).await;
-        }
-        #[tokio::test]
-        async fn a_dropped_call_consumes_nothing() {
-            clauses::a_dropped_call_consumes_nothing(fixture().await).await;
-        }
-        #[tokio::test]
-        async fn what_it_does_not_recognize_it_refuses_without_asking() {
-            clauses::what_it_does_not_recognize_it_refuses_without_asking(fixture().await).await;
-        }
-        #[tokio::test]
-        async fn no_error_and_no_debug_text_holds_the_credential() {
-            clauses::no_error_and_no_debug_text_holds_the_credential(fixture().await).await;
-        }
+    ($($kind:ident: $fixture:expr,)*) => { $(mod $kind {
+        use super::*;
+        contract!(@ $kind: $fixture;
+            a_good_credential_is_verified
+            only_a_credential_at_fault_is_refused
+            it_fails_closed_on_any_input
+            a_kind_it_does_not_accept_is_malformed
+            not_finding_out_is_unavailable
+            nonsense_from_the_other_side_is_upstream
+            it_gives_up_at_the_deadline
+            a_dropped_call_consumes_nothing
+            what_it_does_not_recognize_it_refuses_without_asking
+            no_error_and_no_debug_text_holds_the_credential);
     })* };
+    (@ $kind:ident: $fixture:expr; $($clause:ident)*) => { $(
+        #[tokio::test]
+        async fn $clause() {
+            clauses::$clause(Fixture { name: stringify!($kind), ..$fixture.await }).await;
+        }
+    )* };
 }
 
 contract!(
-    any_of,
-    authjs,
-    better_auth,
-    cas,
-    django,
-    flask,
-    http,
-    http_cached,
-    introspection,
-    introspection_cached,
-    iron_session,
-    jwt,
-    jwt_by_url,
-    laravel,
-    oidc,
-    rails,
-    redis_session,
-    redis_session_cached,
-    scripted,
-    session_token,
-    signed_cookie,
-    sql_session,
-    sql_session_cached,
-    users
+    any_of: any_of(),
+    authjs: authjs(),
+    better_auth: better_auth(),
+    cas: cas(),
+    django: django(),
+    flask: flask(),
+    http: http(json!({})),
+    http_cached: http(cached()),
+    introspection: introspection(json!({})),
+    introspection_cached: introspection(cached()),
+    iron_session: iron_session(),
+    jwt: jwt(),
+    jwt_by_url: jwt_by_url(),
+    laravel: laravel(),
+    oidc: oidc(),
+    rails: rails(),
+    redis_session: redis_session(json!({})),
+    redis_session_cached: redis_session(cached()),
+    scripted: scripted(),
+    session_token: session_token(),
+    signed_cookie: signed_cookie(),
+    sql_session: sql_session(json!({})),
+    sql_session_cached: sql_session(cached()),
+    users: users(),
 );
+
+/// What gives a kind that asks a memory and a guard.
+fn cached() -> Value {
+    json!({"cache": {}, "upstream": {}})
+}
 
 mod clauses {
     use super::*;
 
-    pub(super) async fn a_good_credential_is_verified(f: Fixture, kind: &str) {
-        let kind = kind.trim_end_matches("_by_url").trim_end_matches("_cached");
+    pub(super) async fn a_good_credential_is_verified(f: Fixture) {
+        let kind = f.name.trim_end_matches("_by_url").trim_end_matches("_cached");
         assert_eq!(f.validator.kind(), kind);
         assert!(f.validator.accepts(f.good.kind()));
         let verdict = f.validator.validate(&f.good, &cx()).await;
@@ -400,7 +385,7 @@ async fn signed_cookie() -> Fixture {
     }
 }
 
-fn claims() -> serde_json::Value {
+fn claims() -> Value {
     json!({"sub": "ann", "iss": "https://idp", "aud": "cambio", "exp": NOW.secs() + 60})
 }
 
@@ -488,26 +473,16 @@ async fn session_token() -> Fixture {
 }
 
 /// An endpoint that knows one session and looks at the cookie, as a real one does.
-async fn http() -> Fixture {
-    http_with(json!({})).await
-}
-
-/// The same with a memory and a guard.
-async fn http_cached() -> Fixture {
-    http_with(json!({"cache": {}, "upstream": {}})).await
-}
-
-async fn http_with(further: serde_json::Value) -> Fixture {
+async fn http(further: Value) -> Fixture {
     let up = Upstream::start(Behaviour::json(json!({"sub": "ann"}))).await;
     up.only_for("cookie: s=good-session", Behaviour::status(401, "", ""));
     let hang = Upstream::start(Behaviour::Hang).await;
     let nonsense = Upstream::start(Behaviour::Garbage).await;
     let asking = |origin: &str| {
-        let mut table = json!({"kind": "http", "url": format!("{origin}/session"),
+        let table = json!({"kind": "http", "url": format!("{origin}/session"),
             "send": {"cookie": {"name": "s"}}, "fields": {"subject": "sub"},
             "read_timeout": "60s", "timeout": "60s"});
-        table.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
-        validator(table)
+        validator(merged(table, &further))
     };
     let good = cookie("good-session");
     Fixture {
@@ -522,79 +497,54 @@ async fn http_with(further: serde_json::Value) -> Fixture {
     .keeping(up)
 }
 
-/// A store that knows one session, one that is over and one of a visitor.
-async fn redis_session() -> Fixture {
-    redis_session_with(json!({})).await
-}
+/// What a store of sessions holds, and how many seconds each lasts: one that is good, one that is
+/// over, one of a visitor, and one that cannot be read.
+const STORED: [(&str, &str, i64); 4] = [
+    ("good-session-0000", r#"{"user":"ann"}"#, 60),
+    ("over-session-0000", r#"{"user":"ann"}"#, 0),
+    ("visitor-session-0", r#"{"cart":[]}"#, 60),
+    ("broken-session-00", "{", 60),
+];
 
-async fn redis_session_cached() -> Fixture {
-    redis_session_with(json!({"cache": {}, "upstream": {}})).await
-}
-
-async fn redis_session_with(further: serde_json::Value) -> Fixture {
-    let sessions = [
-        ("sess:good-session-0000", r#"{"user":"ann"}"#, 60_000),
-        ("sess:over-session-0000", r#"{"user":"ann"}"#, 0),
-        ("sess:visitor-session-0", r#"{"cart":[]}"#, 60_000),
-        ("sess:broken-session-00", "{", 60_000),
-    ];
-    let up = FakeRedis::start(&sessions).await;
+async fn redis_session(further: Value) -> Fixture {
+    let keys = STORED.map(|(id, data, secs)| (format!("sess:{id}"), data, secs * 1000));
+    let up = FakeRedis::start(&keys.each_ref().map(|(key, data, ms)| (&**key, *data, *ms))).await;
     let hang = FakeRedis::start(&[]).await;
     hang.then(fake_redis::Behaviour::Hang);
     let asking = |port: u16| {
-        validator(merged(
-            json!({"kind": "redis_session", "key": "sess:{id}", "format": "json",
-                "fields": {"subject": "user"},
-                "redis": {"port": port, "timeout": "60s", "connect_timeout": "60s"}}),
-            &further,
-        ))
+        let table = json!({"kind": "redis_session", "key": "sess:{id}", "format": "json",
+            "fields": {"subject": "user"},
+            "redis": {"port": port, "timeout": "60s", "connect_timeout": "60s"}});
+        validator(merged(table, &further))
     };
-    let good = cookie("good-session-0000");
-    Fixture {
-        rejected: ["over-session-0000", "visitor-session-0", "unknown-session-0"]
-            .map(cookie)
-            .to_vec(),
-        malformed: ["short", "good-session-000*", "good session 0000"].map(cookie).to_vec(),
-        down: Some((asking(refusing_port().await), good.clone())),
-        hanging: Some((asking(hang.port), good.clone(), Duration::from_millis(100))),
-        nonsense: Some((asking(up.port), cookie("broken-session-00"))),
-        _alive: vec![Box::new(hang)],
-        ..Fixture::new(asking(up.port), good)
-    }
-    .keeping(up)
+    stored_session(asking, up.port, hang.port).await.keeping((up, hang))
 }
 
-async fn sql_session() -> Fixture {
-    sql_session_with(json!({})).await
-}
-
-async fn sql_session_cached() -> Fixture {
-    sql_session_with(json!({"cache": {}, "upstream": {}})).await
-}
-
-async fn sql_session_with(further: serde_json::Value) -> Fixture {
+async fn sql_session(further: Value) -> Fixture {
     use fake_postgres::{INT8, TEXT};
-    let row = |data: &str, end: i64| {
-        let end = Some((NOW.secs() + end).to_be_bytes().to_vec());
-        vec![vec![("data", TEXT, Some(data.as_bytes().to_vec())), ("expires_at", INT8, end)]]
-    };
-    let sessions = [
-        ("good-session-0000", row(r#"{"user":"ann"}"#, 60)),
-        ("over-session-0000", row(r#"{"user":"ann"}"#, 0)),
-        ("visitor-session-0", row(r#"{"cart":[]}"#, 60)),
-        ("broken-session-00", row("{", 60)),
-    ];
-    let up = FakePostgres::start(&sessions).await;
+    let rows = STORED.map(|(id, data, secs)| {
+        let end = Some((NOW.secs() + secs).to_be_bytes().to_vec());
+        let data = Some(data.as_bytes().to_vec());
+        (id, vec![vec![("data", TEXT, data), ("expires_at", INT8, end)]])
+    });
+    let up = FakePostgres::start(&rows).await;
     let hang = FakePostgres::start(&[]).await;
     hang.then(fake_postgres::Behaviour::Hang);
     let asking = |port: u16| {
-        validator(merged(
-            json!({"kind": "sql_session", "format": "json", "fields": {"subject": "user"},
-                "query": "select data, expires_at from sessions where id = $1",
-                "postgres": {"port": port, "timeout": "60s", "connect_timeout": "60s"}}),
-            &further,
-        ))
+        let table = json!({"kind": "sql_session", "format": "json", "fields": {"subject": "user"},
+            "query": "select data, expires_at from sessions where id = $1",
+            "postgres": {"port": port, "timeout": "60s", "connect_timeout": "60s"}});
+        validator(merged(table, &further))
     };
+    stored_session(asking, up.port, hang.port).await.keeping((up, hang))
+}
+
+/// A kind that asks the store of sessions at a port: one that has [`STORED`], one that hangs.
+async fn stored_session(
+    asking: impl Fn(u16) -> Arc<dyn SsoValidator>,
+    up: u16,
+    hang: u16,
+) -> Fixture {
     let good = cookie("good-session-0000");
     Fixture {
         rejected: ["over-session-0000", "visitor-session-0", "unknown-session-0"]
@@ -602,12 +552,10 @@ async fn sql_session_with(further: serde_json::Value) -> Fixture {
             .to_vec(),
         malformed: ["short", "good-session-000*", "good session 0000"].map(cookie).to_vec(),
         down: Some((asking(refusing_port().await), good.clone())),
-        hanging: Some((asking(hang.port), good.clone(), Duration::from_millis(100))),
-        nonsense: Some((asking(up.port), cookie("broken-session-00"))),
-        _alive: vec![Box::new(hang)],
-        ..Fixture::new(asking(up.port), good)
+        hanging: Some((asking(hang), good.clone(), Duration::from_millis(100))),
+        nonsense: Some((asking(up), cookie("broken-session-00"))),
+        ..Fixture::new(asking(up), good)
     }
-    .keeping(up)
 }
 
 /// A server that knows one ticket, over and over.
@@ -635,15 +583,7 @@ async fn cas() -> Fixture {
 }
 
 /// An authorization server that knows one token.
-async fn introspection() -> Fixture {
-    introspection_with(json!({})).await
-}
-
-async fn introspection_cached() -> Fixture {
-    introspection_with(json!({"cache": {}, "upstream": {}})).await
-}
-
-async fn introspection_with(further: serde_json::Value) -> Fixture {
+async fn introspection(further: Value) -> Fixture {
     let active = json!({"active": true, "sub": "ann", "exp": NOW.secs() + 60});
     let up = Upstream::start(Behaviour::json(active)).await;
     up.only_with("\r\n\r\ntoken=good-token", Behaviour::json(json!({"active": false})));
@@ -651,10 +591,9 @@ async fn introspection_with(further: serde_json::Value) -> Fixture {
     let nonsense = Upstream::start(Behaviour::json(json!({"active": "yes"}))).await;
     let secret = json!({"client_id": "cambio", "client_secret": "secret"});
     let asking = |origin: &str| {
-        let mut table = json!({"kind": "introspection", "url": format!("{origin}/introspect"),
+        let table = json!({"kind": "introspection", "url": format!("{origin}/introspect"),
             "auth": {"client_secret_basic": secret}, "read_timeout": "60s", "timeout": "60s"});
-        table.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
-        validator(table)
+        validator(merged(table, &further))
     };
     let good = token("good-token");
     Fixture {

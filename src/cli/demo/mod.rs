@@ -14,10 +14,9 @@ use clap::Args;
 
 use self::credentials::Credentials;
 use self::data_dir::DataDir;
-use super::{fail, load, refuse, runtime, server};
-use crate::app::{App, World};
+use super::server::{self, Addresses};
+use super::{fail, print};
 use crate::config::Sources;
-use crate::telemetry;
 
 /// The demo's configuration; `@NAME@` is filled in.
 const CONFIG: &str = include_str!("../../../config/demo.toml");
@@ -52,42 +51,18 @@ impl Demo {
         };
         let overlay = data.configuration(CONFIG, self.listen, &self.store);
         let sources = Sources { files: Vec::new(), overlay: Some(overlay), environment: true };
-        let settings = match load(&sources) {
-            Ok(settings) => settings,
-            Err(code) => return code,
-        };
-        let sink = telemetry::install(&settings.log);
-        let runtime = match runtime(settings.server.workers) {
-            Ok(runtime) => runtime,
-            Err(code) => return code,
-        };
-        let code = runtime.block_on(async {
-            let store = match settings.store.open().await {
-                Ok(store) => store,
-                Err(error) => return fail(error),
-            };
-            let app = match App::build(&settings, store, World::default()).await {
-                Ok(app) => app,
-                Err(problems) => return refuse(&problems),
-            };
-            let gateway = app.gateway();
-            let credentials = match Credentials::make(&gateway, &data).await {
-                Ok(credentials) => credentials,
-                Err(error) => return fail(error),
-            };
-            let json = self.json;
-            server::run(app, settings, sources, |addresses| {
+        let (data, json) = (&data, self.json);
+        server::start(sources, async |app| {
+            let credentials = Credentials::make(&app.gateway(), data).await?;
+            Ok(move |addresses: Addresses| {
                 let url = format!("http://{}", addresses.service);
+                // Served is also who reads no more of it than the first lines.
                 if json {
-                    println!("{}", credentials.json(&url));
+                    print(&format!("{}\n", credentials.json(&url)));
                 } else {
-                    print!("{}", script::text(&url, addresses.admin, &credentials, &data));
+                    print(&script::text(&url, addresses.admin, &credentials, data));
                 }
             })
-            .await
-        });
-        drop(runtime);
-        sink.flush();
-        code
+        })
     }
 }

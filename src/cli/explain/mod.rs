@@ -17,7 +17,7 @@ use clap::Args;
 use self::answer::Answer;
 use self::input::Kind;
 use self::report::Report;
-use super::{ConfigArgs, load, refuse, runtime};
+use super::{ConfigArgs, load, print, refuse, runtime};
 use crate::app::{App, World};
 use crate::config::Settings;
 use crate::domain::{ClientNetwork, Credential, ServiceName, TenantId};
@@ -125,9 +125,9 @@ impl Explain {
         };
         let document = report.document(&input::secrets(&credential));
         if self.json {
-            println!("{document:#}");
+            print(&format!("{document:#}\n"));
         } else {
-            print!("{}", text::render(&document));
+            print(&text::render(&document));
         }
         report.answer.exit_code()
     }

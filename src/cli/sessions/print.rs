@@ -1,9 +1,14 @@
 //! How `cambio sessions` prints sessions and their numbers: for people, and as JSON for scripts.
 
+use std::fmt::Display;
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde_json::json;
 
-use super::Stats;
-use crate::session::{Session, SessionId};
+use super::super::ids::session_name;
+use super::work::Stats;
+use crate::domain::Timestamp;
+use crate::session::Session;
 
 pub(super) fn stats_lines(stats: &Stats) -> String {
     let mut text = format!("{:>12} sessions\n", stats.values().sum::<u64>());
@@ -23,19 +28,26 @@ pub(super) fn stats_json(stats: &Stats) -> String {
 pub(super) fn as_line(session: &Session) -> String {
     format!(
         "{}\t{}\t{}\t{}\tbegun {}\tlast used {}\texpires {}",
-        name(session.id),
+        session_name(session.id),
         session.tenant,
         session.facts.account.id,
         session.device,
-        session.begun_at.secs(),
-        session.issued_at.secs(),
-        session.expires_at.secs(),
+        time(session.begun_at),
+        time(session.issued_at),
+        time(session.expires_at),
     )
+}
+
+/// As people read it: RFC 3339, UTC.
+fn time(at: Timestamp) -> impl Display {
+    const LAST: u64 = 253_402_300_799; // of the year 9999, which has no successor there
+    let secs = u64::try_from(at.secs()).unwrap_or_default().min(LAST);
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(secs))
 }
 
 pub(super) fn as_json(session: &Session) -> String {
     json!({
-        "session": name(session.id),
+        "session": session_name(session.id),
         "tenant": session.tenant,
         "service": session.service,
         "account": session.facts.account.id,
@@ -48,8 +60,4 @@ pub(super) fn as_json(session: &Session) -> String {
         "refreshes": session.generation.saturating_sub(1),
     })
     .to_string()
-}
-
-pub(super) fn name(id: SessionId) -> String {
-    format!("{}.{}", id.ends_at.secs(), id.number)
 }

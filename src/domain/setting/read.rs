@@ -80,8 +80,30 @@ impl Gone {
 fn unquoted(message: String) -> String {
     let quotes = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
     match message.rsplit_once(", expected ") {
-        Some((_, expected)) if quotes => format!("must be {expected}"),
+        Some((_, expected)) if quotes => format!("must be {}", plain(expected)),
+        _ if message == "invalid socket address syntax" => format!("must be {ADDRESS}"),
         _ => message,
+    }
+}
+
+const ADDRESS: &str = "an address and a port, such as \"127.0.0.1:8080\"";
+
+/// What serde calls by Rust's names, in words.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "u8" => "a whole number up to 255",
+        "u16" => "a whole number up to 65535",
+        "u32" => "a whole number up to 4294967295",
+        "u64" | "usize" => "a whole number that is not negative",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a string" => "a text",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        "socket address" => ADDRESS,
+        other if other.starts_with("struct ") => "a table",
+        other => other,
     }
 }
 

@@ -69,3 +69,49 @@ fn durations_read_as_people_write_them() {
     assert_eq!(parse(json!("5")).unwrap(), 5);
     assert!(parse(json!(-5)).is_err());
 }
+
+#[test]
+fn what_a_value_must_be_is_told_in_words() {
+    let told = |value: serde_json::Value| {
+        let mut problems = Problems::default();
+        let _ = parse::<Told>(value, "x", &mut problems);
+        problems.into_vec().remove(0).message
+    };
+    assert_eq!(told(json!({"number": -1})), "must be a whole number that is not negative");
+    assert_eq!(told(json!({"small": 70_000})), "must be a whole number up to 65535");
+    assert_eq!(told(json!({"yes": "maybe"})), "must be true or false");
+    assert_eq!(told(json!({"list": {}})), "must be a list");
+    assert_eq!(told(json!("none")), "must be a table");
+    for wrong in [json!(1), json!("here")] {
+        let address = "must be an address and a port, such as \"127.0.0.1:8080\"";
+        assert_eq!(told(json!({"listen": wrong})), address);
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Told {
+    number: usize,
+    small: u16,
+    yes: bool,
+    list: Vec<u8>,
+    listen: Option<std::net::SocketAddr>,
+}
+
+#[test]
+fn what_follows_is_told_only_when_nothing_else_is_wrong() {
+    let told = |problems: Problems| -> Vec<String> {
+        problems.into_vec().into_iter().map(|problem| problem.path).collect()
+    };
+    let mut problems = Problems::default();
+    problems.push_absent("b", true, "there is no a");
+    assert_eq!(problems.len(), 1);
+    assert!(!problems.is_empty());
+    assert_eq!(told(problems), ["b"]);
+    let mut problems = Problems::default();
+    problems.push_absent("b", true, "there is no a");
+    problems.push("a", "is missing");
+    problems.push_absent("c", false, "there is no z");
+    assert_eq!(problems.len(), 3);
+    assert_eq!(told(problems), ["a", "c"]);
+}

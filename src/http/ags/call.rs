@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::Guard;
 use axum::body::Bytes;
-use axum::extract::Request;
 use http::HeaderMap;
 
 use super::input::Input;
@@ -14,6 +14,7 @@ use crate::exchange::tenant::{Ags, Endpoint, Service, SignOnForm, Tenant};
 use crate::http::context::{ags_tenant, exchange_cx, named_service, single};
 use crate::http::error::{ErrorCode, HttpError};
 use crate::http::gateway::Gateway;
+use crate::http::handler::Incoming;
 use crate::http::request::{Info, Peer};
 use crate::http::{body, credentials};
 
@@ -21,6 +22,7 @@ use crate::http::{body, credentials};
 pub(super) struct Call {
     /// Whose API is called.
     pub(super) tenant: Arc<Tenant>,
+    gateway: Guard<Arc<Gateway>>,
     service: usize,
     headers: HeaderMap,
     body: Bytes,
@@ -33,20 +35,15 @@ impl Call {
     ///
     /// # Errors
     /// 400, 404, 408 or 413: a missing or malformed header or body, or an unknown tenant or service.
-    pub(super) async fn read(
-        gateway: &Gateway,
-        peer: Peer,
-        info: &Info,
-        request: Request,
-    ) -> Result<Self, HttpError> {
+    pub(super) async fn read(incoming: Incoming) -> Result<Self, HttpError> {
+        let Incoming { gateway, peer, info, request } = incoming;
         let (parts, request_body) = request.into_parts();
-        let tenant = ags_tenant(gateway, &parts.headers, info)?;
-        let service = required_service(&tenant, &parts.headers, info)?;
+        let tenant = ags_tenant(&gateway, &parts.headers, &info)?;
+        let service = required_service(&tenant, &parts.headers, &info)?;
         body::must_be_json(&parts.headers)?;
         let deadline = info.started + gateway.deadline;
         let body = body::read(request_body, gateway.max_body, deadline).await?;
-        let headers = parts.headers;
-        let call = Self { tenant, service, headers, body, peer, info: info.clone() };
+        let call = Self { tenant, gateway, service, headers: parts.headers, body, peer, info };
         call.ags()?;
         Ok(call)
     }
@@ -103,8 +100,8 @@ impl Call {
     }
 
     /// What the story needs to know.
-    pub(super) fn cx<'a>(&self, gateway: &'a Gateway, want_country: bool) -> ExchangeCx<'a> {
-        exchange_cx(gateway, &self.headers, self.peer, &self.info, want_country)
+    pub(super) fn cx(&self, want_country: bool) -> ExchangeCx<'_> {
+        exchange_cx(&self.gateway, &self.headers, self.peer, &self.info, want_country)
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Extension, Path, Request, State};
-use axum::response::Response;
+use arc_swap::Guard;
+use axum::RequestPartsExt;
+use axum::body::Body;
+use axum::extract::Path;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,85 +19,61 @@ use crate::exchange::tenant::{Ags, Tenant};
 use crate::http::body;
 use crate::http::context::{ags_tenant, exchange_cx};
 use crate::http::error::{ErrorCode, HttpError};
-use crate::http::gateway::{Gateway, SharedGateway};
+use crate::http::gateway::Gateway;
+use crate::http::handler::{Answer, Incoming};
 use crate::http::request::{Info, Peer};
-use crate::http::respond::{json, respond};
+use crate::http::respond::json;
 use crate::session::{Device, DeviceState};
 
 /// `GET /ags/devices`
-pub(in crate::http) async fn list(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let (parts, _) = request.into_parts();
-        let caller = Caller::read(&gateway, peer, &info, &parts.headers)?;
-        let (ags, token) = (caller.ags()?, authorization(&parts.headers)?);
-        let (session, devices) = devices::list(&caller.tenant, ags, token, &caller.cx).await?;
-        let devices = devices.iter().map(|device| DeviceBody::of(device, &session.device));
-        Ok(json(StatusCode::OK, &DevicesBody { devices: devices.collect() }))
-    };
-    respond(&info, answer.await)
+pub(in crate::http) async fn list(incoming: Incoming) -> Answer {
+    let (caller, _) = Caller::read(incoming).await?;
+    let (cx, ags, token) = (caller.cx(), caller.ags()?, authorization(&caller.headers)?);
+    let (session, devices) = devices::list(&caller.tenant, ags, token, &cx).await?;
+    let devices = devices.iter().map(|device| DeviceBody::of(device, &session.device));
+    Ok(json(StatusCode::OK, &DevicesBody { devices: devices.collect() }))
 }
 
 /// `PATCH /ags/devices/{id}`
-pub(in crate::http) async fn change(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    id: Result<Path<String>, PathRejection>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let (parts, request_body) = request.into_parts();
-        let caller = Caller::read(&gateway, peer, &info, &parts.headers)?;
-        let (ags, token) = (caller.ags()?, authorization(&parts.headers)?);
-        body::must_be_json(&parts.headers)?;
-        let bytes = body::read(request_body, gateway.max_body, caller.cx.deadline).await?;
-        let wanted = wanted(&bytes)?;
-        caller.change(ags, token, id, wanted).await
-    };
-    respond(&info, answer.await)
+pub(in crate::http) async fn change(incoming: Incoming) -> Answer {
+    let (caller, body) = Caller::read(incoming).await?;
+    let (cx, ags, token) = (caller.cx(), caller.ags()?, authorization(&caller.headers)?);
+    body::must_be_json(&caller.headers)?;
+    let bytes = body::read(body, caller.gateway.max_body, cx.deadline).await?;
+    caller.change(ags, token, wanted(&bytes)?, &cx).await
 }
 
 /// `DELETE /ags/devices/{id}`
-pub(in crate::http) async fn delete(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    id: Result<Path<String>, PathRejection>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let (parts, _) = request.into_parts();
-        let caller = Caller::read(&gateway, peer, &info, &parts.headers)?;
-        let (ags, token) = (caller.ags()?, authorization(&parts.headers)?);
-        caller.change(ags, token, id, UserChange::Delete).await
-    };
-    respond(&info, answer.await)
+pub(in crate::http) async fn delete(incoming: Incoming) -> Answer {
+    let (caller, _) = Caller::read(incoming).await?;
+    let (cx, ags, token) = (caller.cx(), caller.ags()?, authorization(&caller.headers)?);
+    caller.change(ags, token, UserChange::Delete, &cx).await
 }
 
-/// Who calls, but for the token.
-struct Caller<'a> {
+/// Who calls, and about which device.
+struct Caller {
     tenant: Arc<Tenant>,
-    cx: ExchangeCx<'a>,
+    gateway: Guard<Arc<Gateway>>,
+    /// The path's, if it can be one.
+    device: Option<DeviceId>,
+    headers: HeaderMap,
+    peer: Peer,
+    info: Info,
 }
 
-impl<'a> Caller<'a> {
-    fn read(
-        gateway: &'a Gateway,
-        peer: Peer,
-        info: &Info,
-        headers: &HeaderMap,
-    ) -> Result<Self, HttpError> {
-        let tenant = ags_tenant(gateway, headers, info)?;
-        let cx = exchange_cx(gateway, headers, peer, info, false);
-        Ok(Self { tenant, cx })
+impl Caller {
+    /// Reads the head; the body is as it came.
+    async fn read(incoming: Incoming) -> Result<(Self, Body), HttpError> {
+        let Incoming { gateway, peer, info, request } = incoming;
+        let (mut parts, body) = request.into_parts();
+        let tenant = ags_tenant(&gateway, &parts.headers, &info)?;
+        let id = parts.extract::<Path<String>>().await.ok();
+        let device = id.and_then(|Path(id)| DeviceId::parse(&id).ok());
+        Ok((Self { tenant, gateway, device, headers: parts.headers, peer, info }, body))
+    }
+
+    fn cx(&self) -> ExchangeCx<'_> {
+        exchange_cx(&self.gateway, &self.headers, self.peer, &self.info, false)
     }
 
     fn ags(&self) -> Result<&Ags, HttpError> {
@@ -107,12 +84,12 @@ impl<'a> Caller<'a> {
         &self,
         ags: &Ags,
         token: &str,
-        id: Result<Path<String>, PathRejection>,
         wanted: UserChange,
-    ) -> Result<Response, HttpError> {
-        let id = id.ok().and_then(|Path(id)| DeviceId::parse(&id).ok());
-        let id = id.ok_or_else(|| HttpError::new(ErrorCode::NotFound, "device does not exist"))?;
-        let story = devices::change(&self.tenant, ags, token, &id, wanted, &self.cx);
+        cx: &ExchangeCx<'_>,
+    ) -> Answer {
+        let unknown = || HttpError::new(ErrorCode::NotFound, "device does not exist");
+        let device = self.device.as_ref().ok_or_else(unknown)?;
+        let story = devices::change(&self.tenant, ags, token, device, wanted, cx);
         let (session, changed) = story.await?;
         Ok(match changed {
             Some(device) => json(StatusCode::OK, &DeviceBody::of(&device, &session.device)),

@@ -1,18 +1,14 @@
 //! `GET /ags/servicediscovery` (contract B.1): the table that requests are held to, as the
 //! vendor's document.
 
-use axum::extract::{Request, State};
-use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
 
 use super::call::no_ags;
 use crate::exchange::tenant::{DisplayAttributes, Endpoint};
 use crate::http::context::ags_tenant;
-use crate::http::error::HttpError;
-use crate::http::gateway::SharedGateway;
-use crate::http::request::Info;
-use crate::http::respond::{json, respond};
+use crate::http::handler::{Answer, Incoming};
+use crate::http::respond::json;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -29,20 +25,9 @@ struct DiscoveredService<'a> {
 }
 
 /// The tenant's services; 404 when it has none.
-pub(in crate::http) async fn discovery(
-    State(gateway): State<SharedGateway>,
-    info: Info,
-    request: Request,
-) -> Response {
-    respond(&info, discover(&gateway, &info, &request))
-}
-
-fn discover(
-    gateway: &SharedGateway,
-    info: &Info,
-    request: &Request,
-) -> Result<Response, HttpError> {
-    let tenant = ags_tenant(&gateway.load(), request.headers(), info)?;
+pub(in crate::http) async fn discovery(incoming: Incoming) -> Answer {
+    let Incoming { gateway, info, request, .. } = incoming;
+    let tenant = ags_tenant(&gateway, request.headers(), &info)?;
     let services = tenant.services.values().filter(|s| !s.endpoints.is_empty());
     let available_services: Vec<_> = services
         .map(|service| DiscoveredService {

@@ -8,7 +8,6 @@ mod discovery;
 mod input;
 pub(super) mod sign_on;
 
-use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
@@ -16,9 +15,8 @@ use serde::Serialize;
 pub(super) use discovery::discovery;
 
 use self::call::Call;
-use super::gateway::SharedGateway;
-use super::request::{Info, Peer};
-use super::respond::{json, json_text, respond};
+use super::handler::{Answer, Incoming};
+use super::respond::{json, json_text};
 use crate::exchange;
 use crate::session::Session;
 use crate::token::TokenPair;
@@ -30,88 +28,50 @@ struct SessionTokenBody<'a> {
 }
 
 /// `POST /ags/getSessionToken` (contract B.2).
-pub(super) async fn session_ticket(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let call = Call::read(&gateway, peer, &info, request).await?;
-        let input = call.input(Some(call.endpoint("/getSessionToken")?))?;
+pub(super) async fn session_ticket(incoming: Incoming) -> Answer {
+    let call = Call::read(incoming).await?;
+    let input = call.input(Some(call.endpoint("/getSessionToken")?))?;
 
-        let operator_token = input.required("OperatorAuthToken")?;
-        let cx = call.cx(&gateway, false);
-        let (ags, service) = (call.ags()?, call.service());
-        let story =
-            exchange::session_ticket::exchange(&call.tenant, ags, service, operator_token, &cx);
-        let token = story.await?;
-        Ok(json(StatusCode::OK, &SessionTokenBody { session_token: token.expose() }))
-    };
-    respond(&info, answer.await)
+    let operator_token = input.required("OperatorAuthToken")?;
+    let cx = call.cx(false);
+    let (ags, service) = (call.ags()?, call.service());
+    let story = exchange::session_ticket::exchange(&call.tenant, ags, service, operator_token, &cx);
+    let token = story.await?;
+    Ok(json(StatusCode::OK, &SessionTokenBody { session_token: token.expose() }))
 }
 
 /// `POST /ags/refresh` (contract B.5).
-pub(super) async fn refresh(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let call = Call::read(&gateway, peer, &info, request).await?;
-        let token = call.authorization()?;
-        call.input(call.service().endpoint("/refresh"))?;
+pub(super) async fn refresh(incoming: Incoming) -> Answer {
+    let call = Call::read(incoming).await?;
+    let token = call.authorization()?;
+    call.input(call.service().endpoint("/refresh"))?;
 
-        let cx = call.cx(&gateway, false);
-        let story =
-            exchange::refresh::exchange(&call.tenant, call.ags()?, call.service(), token, &cx);
-        let (session, pair) = story.await?;
-        Ok(token_answer(StatusCode::OK, &session, &pair))
-    };
-    respond(&info, answer.await)
+    let cx = call.cx(false);
+    let story = exchange::refresh::exchange(&call.tenant, call.ags()?, call.service(), token, &cx);
+    let (session, pair) = story.await?;
+    Ok(token_answer(StatusCode::OK, &session, &pair))
 }
 
 /// `POST /ags/signOut` (contract B.6).
-pub(super) async fn sign_out(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let call = Call::read(&gateway, peer, &info, request).await?;
-        let token = call.authorization()?;
-        call.input(call.service().endpoint("/signOut"))?;
+pub(super) async fn sign_out(incoming: Incoming) -> Answer {
+    let call = Call::read(incoming).await?;
+    let token = call.authorization()?;
+    call.input(call.service().endpoint("/signOut"))?;
 
-        let cx = call.cx(&gateway, false);
-        exchange::sign_out::exchange(&call.tenant, call.ags()?, token, &cx).await?;
-        Ok(json(StatusCode::OK, &serde_json::Map::new()))
-    };
-    respond(&info, answer.await)
+    let cx = call.cx(false);
+    exchange::sign_out::exchange(&call.tenant, call.ags()?, token, &cx).await?;
+    Ok(json(StatusCode::OK, &serde_json::Map::new()))
 }
 
 /// `POST /ags/signOutEverywhere`: Cambio's own, shaped like `signOut`.
-pub(super) async fn sign_out_everywhere(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let call = Call::read(&gateway, peer, &info, request).await?;
-        let token = call.authorization()?;
-        call.input(call.service().endpoint("/signOutEverywhere"))?;
+pub(super) async fn sign_out_everywhere(incoming: Incoming) -> Answer {
+    let call = Call::read(incoming).await?;
+    let token = call.authorization()?;
+    call.input(call.service().endpoint("/signOutEverywhere"))?;
 
-        let cx = call.cx(&gateway, false);
-        exchange::sign_out::everywhere(&call.tenant, call.ags()?, token, &cx).await?;
-        Ok(json(StatusCode::OK, &serde_json::Map::new()))
-    };
-    respond(&info, answer.await)
+    let cx = call.cx(false);
+    exchange::sign_out::everywhere(&call.tenant, call.ags()?, token, &cx).await?;
+    Ok(json(StatusCode::OK, &serde_json::Map::new()))
 }
 
 /// The token body of the sign-on family and of refresh (contract B.0).

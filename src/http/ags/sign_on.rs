@@ -1,8 +1,6 @@
 //! The sign-on family (contract B.3 and B.4): with a session token, with what discovery lists, and
 //! with the user token of a chosen account.
 
-use axum::extract::{Extension, Request, State};
-use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -14,81 +12,53 @@ use crate::exchange;
 use crate::exchange::sign_on::{Choice, SignedOn};
 use crate::exchange::tenant::SignOnForm;
 use crate::http::error::HttpError;
-use crate::http::gateway::SharedGateway;
-use crate::http::request::{Info, Peer};
-use crate::http::respond::{json, respond};
+use crate::http::handler::{Answer, Incoming};
+use crate::http::respond::json;
 
 /// `POST /ags/signOnWithSessionToken` (contract B.3).
-pub(in crate::http) async fn with_session_token(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let call = Call::read(&gateway, peer, &info, request).await?;
-        let input = call.input(Some(call.endpoint("/signOnWithSessionToken")?))?;
-        let device = input.device()?;
+pub(in crate::http) async fn with_session_token(incoming: Incoming) -> Answer {
+    let call = Call::read(incoming).await?;
+    let input = call.input(Some(call.endpoint("/signOnWithSessionToken")?))?;
+    let device = input.device()?;
 
-        let ags = call.ags()?;
-        let token = Credential::Token(SecretString::new(input.required("sessionToken")?));
-        let cx = call.cx(&gateway, ags.location.restricts());
-        let (tenant, service) = (&call.tenant, call.service());
-        let story = exchange::session_token::exchange(tenant, ags, service, &token, device, &cx);
-        let (session, pair) = story.await?;
-        Ok(token_answer(StatusCode::CREATED, &session, &pair))
-    };
-    respond(&info, answer.await)
+    let ags = call.ags()?;
+    let token = Credential::Token(SecretString::new(input.required("sessionToken")?));
+    let cx = call.cx(ags.location.restricts());
+    let (tenant, service) = (&call.tenant, call.service());
+    let story = exchange::session_token::exchange(tenant, ags, service, &token, device, &cx);
+    let (session, pair) = story.await?;
+    Ok(token_answer(StatusCode::CREATED, &session, &pair))
 }
 
 /// `POST /ags/signOn` (contract B.4).
-pub(in crate::http) async fn with_credential(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let call = Call::read(&gateway, peer, &info, request).await?;
-        let input = call.input(Some(call.endpoint("/signOn")?))?;
-        let device = input.device()?;
-        let credential = credential(&input, call.sign_on_form()?)?;
+pub(in crate::http) async fn with_credential(incoming: Incoming) -> Answer {
+    let call = Call::read(incoming).await?;
+    let input = call.input(Some(call.endpoint("/signOn")?))?;
+    let device = input.device()?;
+    let credential = credential(&input, call.sign_on_form()?)?;
 
-        let ags = call.ags()?;
-        let cx = call.cx(&gateway, ags.location.restricts());
-        let (tenant, service) = (&call.tenant, call.service());
-        let story = exchange::sign_on::exchange(tenant, ags, service, &credential, device, &cx);
-        Ok(match story.await? {
-            SignedOn::Session(begun) => token_answer(StatusCode::CREATED, &begun.0, &begun.1),
-            SignedOn::Choices(choices) => json(StatusCode::MULTIPLE_CHOICES, &accounts(&choices)),
-        })
-    };
-    respond(&info, answer.await)
+    let ags = call.ags()?;
+    let cx = call.cx(ags.location.restricts());
+    let (tenant, service) = (&call.tenant, call.service());
+    let story = exchange::sign_on::exchange(tenant, ags, service, &credential, device, &cx);
+    Ok(match story.await? {
+        SignedOn::Session(begun) => token_answer(StatusCode::CREATED, &begun.0, &begun.1),
+        SignedOn::Choices(choices) => json(StatusCode::MULTIPLE_CHOICES, &accounts(&choices)),
+    })
 }
 
 /// `POST /ags/subsequentSignOn` (contract B.4).
-pub(in crate::http) async fn subsequent(
-    State(gateway): State<SharedGateway>,
-    Extension(peer): Extension<Peer>,
-    info: Info,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let gateway = gateway.load();
-        let call = Call::read(&gateway, peer, &info, request).await?;
-        let user_token = call.user_token()?;
-        call.input(call.service().endpoint("/subsequentSignOn"))?;
+pub(in crate::http) async fn subsequent(incoming: Incoming) -> Answer {
+    let call = Call::read(incoming).await?;
+    let user_token = call.user_token()?;
+    call.input(call.service().endpoint("/subsequentSignOn"))?;
 
-        let ags = call.ags()?;
-        let cx = call.cx(&gateway, ags.location.restricts());
-        let (tenant, service) = (&call.tenant, call.service());
-        let story = exchange::subsequent_sign_on::exchange(tenant, ags, service, user_token, &cx);
-        let (session, pair) = story.await?;
-        Ok(token_answer(StatusCode::CREATED, &session, &pair))
-    };
-    respond(&info, answer.await)
+    let ags = call.ags()?;
+    let cx = call.cx(ags.location.restricts());
+    let (tenant, service) = (&call.tenant, call.service());
+    let story = exchange::subsequent_sign_on::exchange(tenant, ags, service, user_token, &cx);
+    let (session, pair) = story.await?;
+    Ok(token_answer(StatusCode::CREATED, &session, &pair))
 }
 
 fn credential(input: &Input<'_>, form: &SignOnForm) -> Result<Credential, HttpError> {

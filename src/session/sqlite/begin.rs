@@ -142,7 +142,8 @@ fn insert(
              device_class = excluded.device_class, generation = excluded.generation,
              issued_at = excluded.issued_at, expires_at = excluded.expires_at,
              facts = excluded.facts, account = excluded.account,
-             upstream = excluded.upstream, begun_at = excluded.begun_at, evicted = 0
+             upstream = excluded.upstream, begun_at = excluded.begun_at, evicted = 0,
+             device_state = 0
          WHERE sessions.expires_at <= ?14",
     )?;
     let changed = insert.execute((

@@ -3,6 +3,7 @@
 //! committing; the writer then does the short rest itself, because only somebody who holds
 //! the writes up can reach the log's end.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,6 +16,13 @@ use rusqlite::Connection;
 /// file after a crash, which reads the log.
 const FROM_PAGES: i32 = 32_768;
 
+/// Pages that the writer may have to copy itself: all writes wait meanwhile.
+const REST_PAGES: i32 = 256;
+
+/// The most times that the thread copies and syncs what was written meanwhile, before it leaves
+/// the rest to the writer, however much that is.
+const PASSES: u32 = 8;
+
 /// The thread, and what the writer knows of its work.
 pub(super) struct Checkpoints {
     log_pages: Arc<AtomicI32>,
@@ -26,8 +34,12 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// Starts the thread on a connection of its own, and counts the log's pages at every
-    /// commit of `writing`.
-    pub(super) fn start(writing: &mut Connection, copying: Connection) -> Result<Self, String> {
+    /// commit of `writing`. `file` is the database.
+    pub(super) fn start(
+        writing: &mut Connection,
+        copying: Connection,
+        file: Arc<File>,
+    ) -> Result<Self, String> {
         let log_pages = Arc::new(AtomicI32::new(0));
         let copied = Arc::new(AtomicBool::new(false));
         let counted = Arc::clone(&log_pages);
@@ -37,10 +49,10 @@ impl Checkpoints {
         };
         writing.wal_hook(Some(count)).map_err(|e| e.to_string())?;
         let (begin, begun) = sync_channel(1);
-        let done = Arc::clone(&copied);
+        let (log, done) = (Arc::clone(&log_pages), Arc::clone(&copied));
         let thread = thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || serve(&copying, &begun, &done))
+            .spawn(move || serve(&copying, &file, &begun, &log, &done))
             .map_err(|e| e.to_string())?;
         let thread = Some(thread);
         Ok(Self { log_pages, copied, running: false, begin: Some(begin), thread })
@@ -79,17 +91,38 @@ impl Checkpoints {
     }
 }
 
-fn serve(db: &Connection, begun: &Receiver<()>, copied: &AtomicBool) {
+fn serve(
+    db: &Connection,
+    file: &File,
+    begun: &Receiver<()>,
+    log_pages: &AtomicI32,
+    copied: &AtomicBool,
+) {
     while begun.recv().is_ok() {
-        copy(db, "PASSIVE");
+        for _ in 0..PASSES {
+            // Each takes less time than the one before, and so leaves less.
+            let Some(pages) = copy(db, "PASSIVE") else { break };
+            // SQLite syncs the database only at the log's end, which the writer reaches: all that
+            // was copied, while nobody can write. It syncs again then, and finds little to do; an
+            // error it finds as well.
+            let _ = file.sync_data();
+            if log_pages.load(Ordering::Relaxed) - pages <= REST_PAGES {
+                break;
+            }
+        }
         copied.store(true, Ordering::Release);
     }
 }
 
-/// Readers in the way make it stop early, which the next one makes up for.
-fn copy(db: &Connection, mode: &str) {
+/// Answers how many pages of the log have been copied. Readers in the way make it stop early,
+/// which the next one makes up for.
+fn copy(db: &Connection, mode: &str) -> Option<i32> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
-    if let Err(error) = db.query_row(&sql, (), |_| Ok(())) {
-        tracing::warn!(store.kind = "sqlite", %error, "session store checkpoint failed");
+    match db.query_row(&sql, (), |row| row.get(2)) {
+        Ok(pages) => Some(pages),
+        Err(error) => {
+            tracing::warn!(store.kind = "sqlite", %error, "session store checkpoint failed");
+            None
+        }
     }
 }

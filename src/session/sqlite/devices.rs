@@ -69,14 +69,14 @@ fn apply(
             let mut set = db.prepare_cached(
                 "UPDATE devices SET state = ?4 WHERE tenant = ?1 AND account = ?2 AND id = ?3",
             )?;
-            set.execute((tenant, account, device, row::state_number(*state)))?;
-            if *state == DeviceState::Deleted {
-                let mut end = db.prepare_cached(
-                    "UPDATE sessions SET evicted = 1
-                     WHERE tenant = ?1 AND account = ?2 AND device = ?3 AND evicted = 0",
-                )?;
-                end.execute((tenant, account, device))?;
-            }
+            let state_number = row::state_number(*state);
+            set.execute((tenant, account, device, state_number))?;
+            let mut tell = db.prepare_cached(
+                "UPDATE sessions SET device_state = ?4, evicted = evicted OR ?5
+                 WHERE tenant = ?1 AND account = ?2 AND device = ?3",
+            )?;
+            let ends = *state == DeviceState::Deleted;
+            tell.execute((tenant, account, device, state_number, ends))?;
         }
     }
     Ok(())

@@ -14,17 +14,20 @@ mod refresh;
 mod row;
 mod schema;
 mod sessions;
+pub(super) mod settings;
 mod sweep;
 mod tickets;
 mod writer;
 
 use std::fmt;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::settings::{Schema, SqliteSettings};
+use self::settings::SqliteSettings;
+use super::settings::Schema;
 use super::{Store, StoreError};
 use readers::Readers;
 use writer::Writer;
@@ -38,6 +41,9 @@ pub(super) struct SqliteStore {
     writer: Writer,
     recent: Arc<recent::Recent>,
     swept: Mutex<sweep::Cursor>,
+    // The last one, and never closed before all connections are: closing any descriptor of a file
+    // gives up the process' locks on it (fcntl(2)), SQLite's too.
+    _file: Arc<File>,
 }
 
 impl SqliteStore {
@@ -53,7 +59,9 @@ impl SqliteStore {
         let readers = Readers::open(path, settings.readers, settings.cache_size / 4)
             .map_err(|e| fail(e.to_string()))?;
         let copying = schema::open_checkpointer(path).map_err(|e| fail(e.to_string()))?;
-        let writer = Writer::start(writing, copying, settings.queue, settings.max_batch)
+        let file = File::open(path).map(Arc::new).map_err(|e| fail(e.to_string()))?;
+        let (queue, max_batch) = (settings.queue, settings.max_batch);
+        let writer = Writer::start(writing, copying, Arc::clone(&file), queue, max_batch)
             .map_err(|e| fail(e.0))?;
         Ok(Self {
             path: path.clone(),
@@ -61,6 +69,7 @@ impl SqliteStore {
             writer,
             recent: Arc::default(),
             swept: Mutex::default(),
+            _file: file,
         })
     }
 

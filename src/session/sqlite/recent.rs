@@ -8,7 +8,6 @@ use std::collections::{HashMap, VecDeque};
 use parking_lot::Mutex;
 
 use crate::domain::identity::OneTimeClaim;
-use crate::domain::{AccountId, ServiceName, TenantId, Timestamp};
 use crate::session::Ticket;
 
 /// The most tickets remembered: about 20 MiB. The oldest go first.
@@ -20,24 +19,18 @@ pub(super) struct Recent(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    tickets: HashMap<[u8; 32], SessionToken>,
+    // None waits for a choice: what those say besides is many times as much.
+    tickets: HashMap<[u8; 32], Ticket>,
     // Names in the order they came, those of taken tickets included.
     order: VecDeque<[u8; 32]>,
-}
-
-/// A ticket that waits for no choice: what those say besides is many times as much.
-struct SessionToken {
-    tenant: TenantId,
-    service: ServiceName,
-    account: AccountId,
-    expires_at: Timestamp,
 }
 
 impl Recent {
     /// Remembers a ticket that has been stored, unless its user has a choice to make.
     pub(super) fn remember(&self, digest: OneTimeClaim, ticket: Ticket) {
-        let Ticket { tenant, service, account, expires_at, sign_on: None } = ticket else { return };
-        let ticket = SessionToken { tenant, service, account, expires_at };
+        if ticket.sign_on.is_some() {
+            return;
+        }
         let mut state = self.0.lock();
         if state.order.len() >= CAPACITY
             && let Some(oldest) = state.order.pop_front()
@@ -56,21 +49,15 @@ impl Recent {
 
     /// A ticket, expired or not.
     pub(super) fn ticket(&self, digest: &OneTimeClaim) -> Option<Ticket> {
-        let state = self.0.lock();
-        let SessionToken { tenant, service, account, expires_at } = state.tickets.get(&digest.0)?;
-        Some(Ticket {
-            tenant: tenant.clone(),
-            service: service.clone(),
-            account: account.clone(),
-            expires_at: *expires_at,
-            sign_on: None,
-        })
+        self.0.lock().tickets.get(&digest.0).cloned()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{AccountId, ServiceName, TenantId, Timestamp};
+
     fn name(n: usize) -> OneTimeClaim {
         let mut name = [0; 32];
         name[..8].copy_from_slice(&n.to_be_bytes());

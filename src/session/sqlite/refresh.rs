@@ -1,5 +1,5 @@
 //! The one step that refreshes a session, inside a transaction that others share: reads
-//! the session with its device's state, asks `rules` and does what it says.
+//! the session, which has its device's state, asks `rules` and does what it says.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -38,20 +38,12 @@ fn find(
     presented: &PresentedRefresh,
 ) -> rusqlite::Result<Option<(Session, bool, Option<DeviceState>)>> {
     let mut find = db.prepare_cached(
-        "SELECT s.ends_at, s.number, s.tenant, s.service, s.device, s.device_class,
-                s.generation, s.issued_at, s.expires_at, s.facts, s.upstream, s.begun_at,
-                s.evicted,
-                (SELECT d.state FROM devices d
-                 WHERE d.tenant = s.tenant AND d.account = ?4 AND d.id = s.device)
-         FROM sessions s WHERE s.ends_at = ?1 AND s.number = ?2 AND s.tenant = ?3",
+        "SELECT ends_at, number, tenant, service, device, device_class,
+                generation, issued_at, expires_at, facts, upstream, begun_at, evicted, device_state
+         FROM sessions WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3",
     )?;
     find.query_row(
-        (
-            presented.id.ends_at.secs(),
-            presented.id.number.cast_signed(),
-            presented.tenant.as_str(),
-            presented.account.as_str(),
-        ),
+        (presented.id.ends_at.secs(), presented.id.number.cast_signed(), presented.tenant.as_str()),
         |r| Ok((sessions::read(r)?, r.get(12)?, row::state(r, 13)?)),
     )
     .optional()

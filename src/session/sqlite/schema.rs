@@ -84,6 +84,14 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE devices ADD COLUMN name TEXT;
     ALTER TABLE tickets ADD COLUMN sign_on TEXT;
 ",
+    "
+    -- The device's, so that a refresh reads one row: with millions of sessions each row is a
+    -- page that is not in memory.
+    ALTER TABLE sessions ADD COLUMN device_state INTEGER NOT NULL DEFAULT 0;
+    UPDATE sessions SET device_state = d.state FROM devices d
+    WHERE d.state <> 0 AND sessions.tenant = d.tenant AND sessions.account = d.account
+          AND sessions.device = d.id;
+",
 ];
 
 /// Creates the file, readable and writable by its owner only, if it is missing. SQLite

@@ -2,6 +2,8 @@
 //! once for all of them and answers only then. The stores' methods hand it closures that
 //! check first and write after; it knows nothing of what they do.
 
+use std::fs::File;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -19,16 +21,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on `db`, with `copying` for its checkpoints. At most `queue` writes
-    /// wait; at most `max_batch` share a commit.
+    /// Starts the thread on `db`, with `copying` and the database's `file` for its checkpoints. At
+    /// most `queue` writes wait; at most `max_batch` share a commit.
     pub(super) fn start(
         mut db: Connection,
         copying: Connection,
+        file: Arc<File>,
         queue: usize,
         max_batch: usize,
     ) -> Result<Self, StoreError> {
         let cannot = |e: String| StoreError(format!("cannot start the writer: {e}"));
-        let checkpoints = Checkpoints::start(&mut db, copying).map_err(cannot)?;
+        let checkpoints = Checkpoints::start(&mut db, copying, file).map_err(cannot)?;
         let (sender, jobs) = sync_channel(queue);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
@@ -188,7 +191,8 @@ mod tests {
 
     fn writer() -> Writer {
         let open = || Connection::open_in_memory().unwrap();
-        Writer::start(open(), open(), 8, 8).unwrap()
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        Writer::start(open(), open(), file, 8, 8).unwrap()
     }
 
     #[tokio::test]

@@ -119,7 +119,7 @@ fn problems_of(list: &[&str]) -> Vec<String> {
         (name.to_owned(), Arc::clone(s) as Arc<dyn SsoValidator>)
     });
     let built = built.collect();
-    let named = Named { built: &built, lists: vec!["other-list"] };
+    let named = Named { built: &built, lists: vec!["other-list"], broken: vec!["bad"] };
     let settings = Settings { validators: list.iter().map(|&name| name.to_owned()).collect() };
     let mut problems = Problems::default();
     let list = settings.build("v", &named, &mut problems);
@@ -133,7 +133,7 @@ fn lists_that_cannot_work_are_refused_at_boot() {
     for (list, says) in [
         (&["a"][..], "v.validators: must name 2 to 32"),
         (&["a", "a"], "v.validators.1: is there twice"),
-        (&["a", "gone"], "v.validators.1: there is no good [validators.gone]"),
+        (&["a", "gone"], "v.validators.1: there is no [validators.gone]"),
         (&["a", "other-list"], "v.validators.1: must not name another any_of"),
         (&["a", "all", "b"], "v.validators.1: all (said) takes every credential, so that b"),
     ] {

@@ -8,16 +8,16 @@ mod settings;
 
 use std::fmt;
 
-use async_trait::async_trait;
 use serde_json::Value;
 
 use self::jwe::UnverifiedJwe;
 use self::key::ContentKey;
 pub(super) use self::settings::Settings;
+use super::ValidateError;
 use super::jwt::claims::ClaimRules;
 use super::mapping::Mapping;
-use super::{SsoValidator, ValidateCx, ValidateError, credential};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use super::opens::Opens;
+use crate::domain::{Timestamp, Verified};
 
 /// The longest accepted value, in bytes, joined from its chunks.
 const MAX_LEN: usize = 32 * 1024;
@@ -35,35 +35,14 @@ impl fmt::Debug for AuthJs {
     }
 }
 
-#[async_trait]
-impl SsoValidator for AuthJs {
-    fn kind(&self) -> &'static str {
-        "authjs"
+impl Opens for AuthJs {
+    const KIND: &'static str = "authjs";
+    const MAX_LEN: usize = MAX_LEN;
+
+    fn has_made(&self, value: &str) -> bool {
+        UnverifiedJwe::parse(value).and_then(|jwe| jwe.open(&self.keys)).is_ok()
     }
 
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        let opens = |value| UnverifiedJwe::parse(value)?.open(&self.keys).map(drop);
-        credential::text(credential, MAX_LEN).and_then(opens).is_ok()
-    }
-
-    fn is_selective(&self) -> bool {
-        true
-    }
-
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.decide(credential::text(credential, MAX_LEN)?, cx.now)
-    }
-}
-
-impl AuthJs {
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
         let claims = UnverifiedJwe::parse(value)?.open(&self.keys)?;
         let claims: Value = serde_json::from_slice(&claims)

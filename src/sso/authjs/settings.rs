@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::super::SsoValidator;
 use super::super::jwt::claims::{ClaimRules, Expected};
 use super::super::mapping::Fields;
-use super::super::unseal;
+use super::super::secrets;
 use super::AuthJs;
 use super::key::ContentKey;
 use crate::domain::setting::{Problems, SecretSource, join};
@@ -45,7 +45,7 @@ impl Settings {
     ) -> Option<Arc<dyn SsoValidator>> {
         let before = problems.len();
         let at = join(path, "secret");
-        let secrets = unseal::secrets(&self.secret, &at, problems);
+        let secrets = secrets::loaded(&self.secret, &at, problems);
         let cookie = self.cookie.as_deref();
         let derive = |secret| match self.version {
             4 => ContentKey::version_4(secret),

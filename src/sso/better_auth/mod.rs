@@ -10,15 +10,15 @@ mod format;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
 use self::format::Opener;
 use super::mapping::{Fields, Mapping, Term};
-use super::{SsoValidator, ValidateCx, ValidateError, credential, iso_time};
+use super::opens::Opens;
+use super::{SsoValidator, ValidateError, iso_time, secrets};
 use crate::domain::setting::{Problems, SecretSource, join};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use crate::domain::{Timestamp, Verified};
 
 /// The longest accepted cookie, in bytes; the library cuts longer ones into several.
 const MAX_LEN: usize = 4096;
@@ -54,11 +54,7 @@ impl Settings {
     fn validator(mut self, path: &str, problems: &mut Problems) -> Option<BetterAuth> {
         let before = problems.len();
         let path = join(path, "secrets");
-        if self.secrets.is_empty() {
-            problems.push(&path, "must name at least one secret");
-        }
-        let secrets = self.secrets.iter().enumerate();
-        let secrets = secrets.map(|(i, source)| (join(&path, &i.to_string()), source));
+        let secrets = secrets::listed(&self.secrets, &path, problems);
         let opener = Opener::load(secrets, problems);
         self.fields.session_id.get_or_insert_with(|| Term::place("/session/id"));
         let validator =
@@ -74,34 +70,14 @@ struct BetterAuth {
     mapping: Mapping,
 }
 
-#[async_trait]
-impl SsoValidator for BetterAuth {
-    fn kind(&self) -> &'static str {
-        "better_auth"
+impl Opens for BetterAuth {
+    const KIND: &'static str = "better_auth";
+    const MAX_LEN: usize = MAX_LEN;
+
+    fn has_made(&self, value: &str) -> bool {
+        self.opener.open(value).is_ok()
     }
 
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
-    }
-
-    fn is_selective(&self) -> bool {
-        true
-    }
-
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.decide(credential::text(credential, MAX_LEN)?, cx.now)
-    }
-}
-
-impl BetterAuth {
     /// MAC, the cached copy's end, version, the session's end, mapping. What is minted may
     /// live as long as the session: the copy's end only says until when it need not be asked for.
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {

@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use crate::domain::{Credential, Random, ServiceName, TenantId};
+use crate::domain::{Credential, Random};
 
 /// A map by [`Key`], whose bytes are as good as random: nothing is hashed twice.
 pub(super) type KeyMap<V> = std::collections::HashMap<Key, V, BuildHasherDefault<FirstBytes>>;
@@ -26,13 +26,9 @@ impl Digester {
         Self(hmac::Key::new(hmac::HMAC_SHA256, &*key))
     }
 
-    /// The key of a credential, within the tenant and service where that matters. Every part
-    /// comes with its length, so that no two credentials read the same.
-    pub(super) fn key(
-        &self,
-        credential: &Credential,
-        within: Option<(&TenantId, &ServiceName)>,
-    ) -> Key {
+    /// The key of a credential. Every part comes with its length, so that no two credentials read
+    /// the same.
+    pub(super) fn key(&self, credential: &Credential) -> Key {
         let mut digest = hmac::Context::with_key(&self.0);
         let mut part = |text: &str| {
             digest.update(&(text.len() as u64).to_le_bytes());
@@ -52,10 +48,6 @@ impl Digester {
                 part(username.expose());
                 part(password.expose());
             }
-        }
-        if let Some((tenant, service)) = within {
-            part(tenant.as_str());
-            part(service.as_str());
         }
         let mut key = [0; 32];
         key.copy_from_slice(digest.sign().as_ref());
@@ -118,12 +110,10 @@ mod tests {
             password("", "ab"),
         ];
         let (ours, other) = (Digester::new(&SystemRandom), Digester::new(&SystemRandom));
-        let (tenant, service) = (TenantId::parse("t").unwrap(), ServiceName::parse("s").unwrap());
         let mut keys = Vec::new();
         for credential in &credentials {
-            assert_eq!(ours.key(credential, None), ours.key(credential, None));
-            keys.extend([ours.key(credential, None), other.key(credential, None)]);
-            keys.push(ours.key(credential, Some((&tenant, &service))));
+            assert_eq!(ours.key(credential), ours.key(credential));
+            keys.extend([ours.key(credential), other.key(credential)]);
         }
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[..i].contains(key));

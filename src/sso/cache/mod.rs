@@ -1,7 +1,7 @@
-//! Keeps the verdicts of a validator that asks another system, lets identical checks wait for
-//! one answer, and lets the last positive verdict stand in while nobody can be asked. Wraps
-//! any [`Asks`]; keeps digests of credentials, never a credential. `settings.rs` of `sso`
-//! puts it around a kind whose table says `cache` or `upstream`.
+//! Keeps the verdicts of a kind that asks another system, lets identical checks wait for one
+//! answer, and lets the last positive verdict stand in while nobody can be asked. Wraps any
+//! [`Asks`]; keeps digests of credentials, never a credential. `settings.rs` reads the tables
+//! `cache` and `upstream` and makes a validator of the kind.
 
 mod key;
 mod life;
@@ -15,8 +15,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-
 use self::key::Key;
 use self::memory::{Boarding, Flight, Landing, Memory, Outcome};
 pub use self::purge::Purge;
@@ -24,59 +22,35 @@ pub(super) use self::settings::Settings;
 use self::verdicts::{Kept, Recalled};
 use super::asks::Asks;
 use super::upstream::Guard;
-use super::{SsoValidator, ValidateCx, ValidateError};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use super::{ValidateCx, ValidateError};
+use crate::domain::{Credential, Timestamp, Verified};
 
 /// The longest that a check may take, whatever the validator's own timeouts say. Those who
 /// wait for it have their own, shorter deadlines.
 const FLIGHT: Duration = Duration::from_secs(30);
 
-/// A validator with a memory.
-struct Cached {
-    inner: Arc<dyn Asks>,
+/// A kind that asks, with a memory. It is never without a guard: stale verdicts stand in only
+/// while somebody knows of the outage.
+pub(super) struct Cached {
+    pub(super) inner: Arc<dyn Asks>,
     guard: Arc<Guard>,
-    /// Absent when only the guard is configured.
-    memory: Option<Arc<Memory>>,
+    memory: Arc<Memory>,
 }
 
-#[async_trait]
-impl SsoValidator for Cached {
-    fn kind(&self) -> &'static str {
-        self.inner.kind()
-    }
-
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        self.inner.accepts(kind)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        self.inner.screen(credential).is_ok() && self.inner.recognizes(credential)
-    }
-
-    fn is_selective(&self) -> bool {
-        self.inner.is_selective()
-    }
-
-    fn uses_up(&self, credential: &Credential) -> bool {
-        self.inner.uses_up(credential)
-    }
-
-    async fn validate(
+impl Cached {
+    /// [`SsoValidator::validate`](super::SsoValidator::validate).
+    pub(super) async fn validate(
         &self,
         credential: &Credential,
         cx: &ValidateCx<'_>,
     ) -> Result<Verified, ValidateError> {
-        let Some(memory) = &self.memory else {
-            self.inner.screen(credential)?;
-            return self.guard.ask(&*self.inner, credential, cx).await.verdict;
-        };
-        let within = self.inner.depends_on_service().then_some((cx.tenant, cx.service));
-        let key = memory.digester.key(credential, within);
+        let memory = &self.memory;
+        let key = memory.digester.key(credential);
         if let Recalled::Fresh(kept) = memory.recall(&key, cx.now) {
             return answer(kept, cx.now);
         }
         self.inner.screen(credential)?;
-        match self.find_out(memory, key, credential, cx).await {
+        match self.find_out(key, credential, cx).await {
             Ok(who) => answer(Kept::Verified(who), cx.now),
             Err(no_verdict @ (ValidateError::Unavailable { .. } | ValidateError::Upstream(_))) => {
                 // Looked up only now: what was known before may have been rejected or purged.
@@ -90,26 +64,15 @@ impl SsoValidator for Cached {
         }
     }
 
-    async fn check(&self) -> Result<(), ValidateError> {
-        self.inner.check().await
+    /// [`SsoValidator::purge`](super::SsoValidator::purge).
+    pub(super) fn purge(&self, which: &Purge) -> usize {
+        self.memory.purge(which)
     }
 
-    fn purge(&self, which: &Purge) -> usize {
-        self.memory.as_ref().map_or(0, |memory| memory.purge(which))
-    }
-}
-
-impl Cached {
     /// Waits for the check of this credential, and begins it if nobody has. The check is a task
     /// of its own: whoever gives up does not take it from the others.
-    async fn find_out(
-        &self,
-        memory: &Arc<Memory>,
-        key: Key,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Outcome {
-        let landing = match memory.board(key, cx.now) {
+    async fn find_out(&self, key: Key, credential: &Credential, cx: &ValidateCx<'_>) -> Outcome {
+        let landing = match self.memory.board(key, cx.now) {
             Boarding::Known(Kept::Verified(who)) => return Ok(who),
             Boarding::Known(Kept::Rejected(why)) => return Err(ValidateError::Rejected(why)),
             Boarding::Follow(landing) => landing,
@@ -167,9 +130,9 @@ fn answer(kept: Kept, now: Timestamp) -> Result<Verified, ValidateError> {
 
 impl fmt::Debug for Cached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kept, under_way) = self.memory.as_ref().map_or((0, 0), |memory| memory.len());
+        let (kept, under_way) = self.memory.len();
         f.debug_struct("Cached")
-            .field("kind", &self.kind())
+            .field("kind", &self.inner.kind())
             .field("kept", &kept)
             .field("under_way", &under_way)
             .finish_non_exhaustive()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::SsoValidator;
-use super::super::asks::Asks;
+use super::super::asks::{Asking, Asks};
 use super::super::upstream;
 use super::Cached;
 use super::life::Lifetimes;
@@ -94,19 +94,20 @@ impl Settings {
         Self { cache: None, upstream: Some(taken.upstream.unwrap_or_default()) }
     }
 
-    /// The validator at `path` with what it is configured to have around it. A cache is never
-    /// without a guard: stale verdicts stand in only while somebody knows of the outage.
+    /// The validator at `path`: the kind with what it is configured to have around it.
     pub(in super::super) fn around(
         self,
         inner: Arc<dyn Asks>,
         path: &str,
     ) -> Arc<dyn SsoValidator> {
-        if self.cache.is_none() && self.upstream.is_none() {
-            return inner;
-        }
-        let guard = Arc::new(self.upstream.unwrap_or_default().build(path));
-        let memory = self.cache.map(|cache| Arc::new(cache.build()));
-        Arc::new(Cached { inner, guard, memory })
+        Arc::new(match (self.cache, self.upstream) {
+            (None, None) => Asking::Always(inner),
+            (None, Some(upstream)) => Asking::Guarded(inner, upstream.build(path)),
+            (Some(cache), upstream) => {
+                let guard = Arc::new(upstream.unwrap_or_default().build(path));
+                Asking::Cached(Cached { inner, guard, memory: Arc::new(cache.build()) })
+            }
+        })
     }
 }
 

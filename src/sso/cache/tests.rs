@@ -7,10 +7,12 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::super::SsoValidator;
 use super::super::asks::{Hint, Told};
 use super::*;
 use crate::domain::setting::Problems;
@@ -28,30 +30,14 @@ struct Asked {
     answers: Mutex<VecDeque<Told>>,
     calls: AtomicUsize,
     open: Semaphore,
-    per_service: bool,
-}
-
-#[async_trait]
-impl SsoValidator for Asked {
-    fn kind(&self) -> &'static str {
-        "asked"
-    }
-
-    fn accepts(&self, _: CredentialKind) -> bool {
-        true
-    }
-
-    async fn validate(
-        &self,
-        c: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.ask(c, cx).await.verdict
-    }
 }
 
 #[async_trait]
 impl Asks for Asked {
+    fn kind(&self) -> &'static str {
+        "asked"
+    }
+
     fn screen(&self, credential: &Credential) -> Result<(), ValidateError> {
         if credential.text() == Some("") {
             return Err(ValidateError::Malformed("it is empty"));
@@ -64,10 +50,6 @@ impl Asks for Asked {
         self.open.acquire().await.unwrap().forget();
         self.answers.lock().pop_front().expect("the test has an answer for every call")
     }
-
-    fn depends_on_service(&self) -> bool {
-        self.per_service
-    }
 }
 
 struct Fixture {
@@ -77,15 +59,10 @@ struct Fixture {
 
 impl Fixture {
     fn new(answers: Vec<Told>) -> Self {
-        Self::with(answers, false)
-    }
-
-    fn with(answers: Vec<Told>, per_service: bool) -> Self {
         let asked = Arc::new(Asked {
             answers: Mutex::new(answers.into()),
             calls: AtomicUsize::new(0),
             open: Semaphore::new(0),
-            per_service,
         });
         let mut table = json!({"cache": {"ttl": "10s", "jitter": 0, "stale_if_error": "100s"}});
         let mut problems = Problems::default();
@@ -307,14 +284,12 @@ async fn a_rejection_counts_even_if_somebody_else_was_purged_meanwhile() {
 }
 
 #[tokio::test]
-async fn tenants_share_a_verdict_unless_it_depends_on_them() {
-    for (per_service, calls) in [(false, 1), (true, 2)] {
-        let f = Fixture::with(vec![yes(), yes()], per_service);
-        f.open(2);
-        for tenant in [&*TENANT, &*OTHER_TENANT] {
-            let context = ValidateCx { tenant, ..cx(0) };
-            assert!(f.cached.validate(&token("a"), &context).await.is_ok());
-        }
-        assert_eq!(f.calls(), calls);
+async fn tenants_share_a_verdict() {
+    let f = Fixture::new(vec![yes()]);
+    f.open(1);
+    for tenant in [&*TENANT, &*OTHER_TENANT] {
+        let context = ValidateCx { tenant, ..cx(0) };
+        assert!(f.cached.validate(&token("a"), &context).await.is_ok());
     }
+    assert_eq!(f.calls(), 1);
 }

@@ -15,8 +15,8 @@ use super::asks::{Asks, Told};
 use super::expectations::Expectations;
 use super::fetch::{Answer, Failure, Reached, Upstream};
 use super::mapping::Mapping;
-use super::{SsoValidator, ValidateCx, ValidateError, credential};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use super::{ValidateCx, ValidateError, credential};
+use crate::domain::{Credential, Timestamp, Verified};
 
 /// The longest ticket: section 3.1.1 asks services for 256 characters at the most.
 const MAX_LEN: usize = 256;
@@ -32,17 +32,9 @@ struct Cas {
 }
 
 #[async_trait]
-impl SsoValidator for Cas {
+impl Asks for Cas {
     fn kind(&self) -> &'static str {
         "cas"
-    }
-
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        self.screen(credential).is_ok()
     }
 
     fn is_selective(&self) -> bool {
@@ -50,21 +42,10 @@ impl SsoValidator for Cas {
     }
 
     /// A service ticket is good once (CAS protocol 3.0, section 2.5).
-    fn uses_up(&self, _: &Credential) -> bool {
+    fn uses_up(&self) -> bool {
         true
     }
 
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.ask(credential, cx).await.verdict
-    }
-}
-
-#[async_trait]
-impl Asks for Cas {
     fn screen(&self, credential: &Credential) -> Result<(), ValidateError> {
         ticket(credential).map(drop)
     }

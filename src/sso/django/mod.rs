@@ -10,17 +10,17 @@ pub(super) mod format;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
 use self::format::Opener;
 pub(super) use self::format::salted_key;
 use super::mapping::{EXPIRED, Fields, Mapping};
+use super::opens::Opens;
 use super::timed_text::MAX_LEN;
-use super::{SsoValidator, ValidateCx, ValidateError, credential, hmac_keys, iso_time};
+use super::{SsoValidator, ValidateError, iso_time, secrets};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use crate::domain::{Timestamp, Verified};
 
 /// `SessionStore.key_salt` of the backend.
 const SALT: &str = "django.contrib.sessions.backends.signed_cookies";
@@ -80,7 +80,7 @@ impl Settings {
         if self.authentication_backends.is_empty() {
             problems.push(join(path, "authentication_backends"), "must name at least one backend");
         }
-        let secrets = hmac_keys::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
+        let secrets = secrets::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
         let validator = Django {
             opener: Opener::load(&self.salt, secrets, problems),
             age: self.session_cookie_age.0,
@@ -99,34 +99,14 @@ struct Django {
     mapping: Mapping,
 }
 
-#[async_trait]
-impl SsoValidator for Django {
-    fn kind(&self) -> &'static str {
-        "django"
+impl Opens for Django {
+    const KIND: &'static str = "django";
+    const MAX_LEN: usize = MAX_LEN;
+
+    fn has_made(&self, value: &str) -> bool {
+        self.opener.open(value).is_ok()
     }
 
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
-    }
-
-    fn is_selective(&self) -> bool {
-        true
-    }
-
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.decide(credential::text(credential, MAX_LEN)?, cx.now)
-    }
-}
-
-impl Django {
     /// MAC, age, who logged in, mapping.
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
         let opened = self.opener.open(value)?;

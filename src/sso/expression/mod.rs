@@ -7,6 +7,7 @@
 mod cost;
 mod functions;
 mod json;
+mod pattern;
 mod shape;
 
 use std::fmt;

@@ -10,16 +10,16 @@ mod tagged;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde::Deserialize;
 
 use self::format::Opener;
 pub(super) use self::format::key as signer_key;
 use super::mapping::{EXPIRED, Fields, Mapping};
+use super::opens::Opens;
 use super::timed_text::MAX_LEN;
-use super::{SsoValidator, ValidateCx, ValidateError, credential, hmac_keys};
+use super::{SsoValidator, ValidateError, secrets};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use crate::domain::{Timestamp, Verified};
 
 /// `SecureCookieSessionInterface.salt`.
 const SALT: &str = "cookie-session";
@@ -63,7 +63,7 @@ impl Settings {
         if self.permanent_session_lifetime.0 < Duration::from_secs(1) {
             problems.push(join(path, "permanent_session_lifetime"), "must be at least a second");
         }
-        let secrets = hmac_keys::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
+        let secrets = secrets::rotated(path, &self.secret_key, &self.secret_key_fallbacks);
         let validator = Flask {
             opener: Opener::load(&self.salt, secrets, problems),
             lifetime: self.permanent_session_lifetime.0,
@@ -80,34 +80,14 @@ struct Flask {
     mapping: Mapping,
 }
 
-#[async_trait]
-impl SsoValidator for Flask {
-    fn kind(&self) -> &'static str {
-        "flask"
+impl Opens for Flask {
+    const KIND: &'static str = "flask";
+    const MAX_LEN: usize = MAX_LEN;
+
+    fn has_made(&self, value: &str) -> bool {
+        self.opener.open(value).is_ok()
     }
 
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
-    }
-
-    fn is_selective(&self) -> bool {
-        true
-    }
-
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.decide(credential::text(credential, MAX_LEN)?, cx.now)
-    }
-}
-
-impl Flask {
     /// MAC, age, mapping. The age has a limit whether or not the session is "permanent", and
     /// a timestamp of the future is refused, as itsdangerous does.
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {

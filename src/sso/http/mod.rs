@@ -20,8 +20,8 @@ use super::asks::{Asks, Told};
 use super::expectations::Expectations;
 use super::fetch::{Answer, Failure, Reached, Upstream};
 use super::mapping::Mapping;
-use super::{SsoValidator, ValidateCx, ValidateError, credential};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use super::{ValidateCx, ValidateError, credential};
+use crate::domain::{Credential, Timestamp, Verified};
 
 /// The longest credential that is sent on, in bytes.
 const MAX_LEN: usize = 8 * 1024;
@@ -42,34 +42,15 @@ struct Http {
 }
 
 #[async_trait]
-impl SsoValidator for Http {
+impl Asks for Http {
     fn kind(&self) -> &'static str {
         "http"
-    }
-
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        self.screen(credential).is_ok()
     }
 
     fn is_selective(&self) -> bool {
         self.shape.is_selective()
     }
 
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.ask(credential, cx).await.verdict
-    }
-}
-
-#[async_trait]
-impl Asks for Http {
     fn screen(&self, credential: &Credential) -> Result<(), ValidateError> {
         let text = credential::text(credential, MAX_LEN)?;
         self.shape.check(text)?;

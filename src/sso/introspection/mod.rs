@@ -13,8 +13,8 @@ use self::answer::Rules;
 pub(super) use self::settings::Settings;
 use super::asks::{Asks, Told};
 use super::fetch::{Failure, Reached, Upstream};
-use super::{SsoValidator, ValidateCx, ValidateError, credential};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use super::{ValidateCx, ValidateError, credential};
+use crate::domain::{Credential, Timestamp};
 
 /// The longest token that is sent on, in bytes.
 const MAX_LEN: usize = 16 * 1024;
@@ -28,30 +28,11 @@ struct Introspection {
 }
 
 #[async_trait]
-impl SsoValidator for Introspection {
+impl Asks for Introspection {
     fn kind(&self) -> &'static str {
         "introspection"
     }
 
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        self.screen(credential).is_ok()
-    }
-
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.ask(credential, cx).await.verdict
-    }
-}
-
-#[async_trait]
-impl Asks for Introspection {
     fn screen(&self, credential: &Credential) -> Result<(), ValidateError> {
         token(credential).map(drop)
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::super::asks::Asks;
 use super::super::endpoint::parse_url;
 use super::super::fetch::FetchSettings;
-use super::super::jwt::claims::{Expected, MAX_LEEWAY, default_leeway};
+use super::super::jwt::claims::{Expected, check_leeway, default_leeway};
 use super::super::mapping::Fields;
 use super::super::settings::BuildCx;
 use super::Introspection;
@@ -51,9 +51,7 @@ impl Settings {
         problems: &mut Problems,
     ) -> Option<Arc<dyn Asks>> {
         let before = problems.len();
-        if self.leeway > MAX_LEEWAY {
-            problems.push(join(path, "leeway"), format!("must be at most {:?}", MAX_LEEWAY.0));
-        }
+        check_leeway(self.leeway, path, problems);
         let unfit = |scope: &String| scope.is_empty() || scope.contains(' ');
         if self.scopes.iter().any(unfit) {
             problems.push(join(path, "scopes"), "must be a list of single scopes");

@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
 use self::seal::UnverifiedSeal;
 use super::mapping::{Mapping, NamedFields};
+use super::opens::Opens;
 use super::unseal::percent_decoded;
-use super::{SsoValidator, ValidateCx, ValidateError, credential};
+use super::{SsoValidator, ValidateError};
 use crate::domain::setting::{Problems, SecretSource, join};
-use crate::domain::{Credential, CredentialKind, SecretString, Timestamp, Verified};
+use crate::domain::{SecretString, Timestamp, Verified};
 
 /// The longest accepted value, in bytes: 4096 that the library makes, and percent-encoding.
 const MAX_LEN: usize = 8 * 1024;
@@ -75,38 +75,16 @@ impl fmt::Debug for IronSession {
     }
 }
 
-#[async_trait]
-impl SsoValidator for IronSession {
-    fn kind(&self) -> &'static str {
-        "iron_session"
+impl Opens for IronSession {
+    const KIND: &'static str = "iron_session";
+    const MAX_LEN: usize = MAX_LEN;
+
+    fn has_made(&self, value: &str) -> bool {
+        percent_decoded(value).is_ok_and(|value| {
+            UnverifiedSeal::parse(&value).is_ok_and(|seal| seal.is_made_with(&self.passwords))
+        })
     }
 
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        let is_ours = |value| {
-            let value = percent_decoded(value)?;
-            Ok(UnverifiedSeal::parse(&value)?.is_made_with(&self.passwords))
-        };
-        credential::text(credential, MAX_LEN).and_then(is_ours).unwrap_or(false)
-    }
-
-    fn is_selective(&self) -> bool {
-        true
-    }
-
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.decide(credential::text(credential, MAX_LEN)?, cx.now)
-    }
-}
-
-impl IronSession {
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
         let value = percent_decoded(value)?;
         let opened = UnverifiedSeal::parse(&value)?.open(&self.passwords, now)?;

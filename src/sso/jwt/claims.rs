@@ -8,13 +8,20 @@ use serde_json::Value;
 
 use super::super::ValidateError;
 use crate::domain::Timestamp;
-use crate::domain::setting::HumanDuration;
+use crate::domain::setting::{HumanDuration, Problems, join};
 
 /// The latest time that is taken for one: the end of the year 9999.
 pub(in super::super) const MAX_TIME: i64 = 253_402_300_799;
 
 /// The most that an issuer's clock may be off.
-pub(in super::super) const MAX_LEEWAY: HumanDuration = HumanDuration::secs(300);
+const MAX_LEEWAY: HumanDuration = HumanDuration::secs(300);
+
+/// Notes a leeway that is too long, under `leeway` of the table at `path`.
+pub(in super::super) fn check_leeway(leeway: HumanDuration, path: &str, problems: &mut Problems) {
+    if leeway > MAX_LEEWAY {
+        problems.push(join(path, "leeway"), format!("must be at most {:?}", MAX_LEEWAY.0));
+    }
+}
 
 /// How far an issuer's clock may be off unless the configuration says otherwise.
 pub(in super::super) fn default_leeway() -> HumanDuration {

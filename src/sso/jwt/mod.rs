@@ -12,6 +12,7 @@ mod oidc;
 mod public_key;
 mod remote;
 mod settings;
+mod source;
 
 use std::sync::Arc;
 

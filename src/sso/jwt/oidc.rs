@@ -11,9 +11,10 @@ use super::super::endpoint::parse_url;
 use super::super::fetch::FetchSettings;
 use super::super::mapping::Fields;
 use super::super::settings::BuildCx;
-use super::claims::{ClaimRules, Expected, MAX_LEEWAY, default_leeway};
+use super::claims::{ClaimRules, Expected, check_leeway, default_leeway};
 use super::discovery::Discovery;
-use super::remote::{RefetchTimes, RemoteKeys, Source};
+use super::remote::{RefetchTimes, RemoteKeys};
+use super::source::Source;
 use super::{Jwt, Keys};
 use crate::domain::setting::{HumanDuration, Problems, join};
 
@@ -86,9 +87,7 @@ impl Settings {
         problems: &mut Problems,
     ) -> Option<Arc<dyn SsoValidator>> {
         let before = problems.len();
-        if self.leeway > MAX_LEEWAY {
-            problems.push(join(path, "leeway"), format!("must be at most {:?}", MAX_LEEWAY.0));
-        }
+        check_leeway(self.leeway, path, problems);
         let at = join(path, "algorithms");
         if self.algorithms.is_empty() {
             problems.push(&at, "must name at least one algorithm");

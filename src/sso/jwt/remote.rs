@@ -1,21 +1,19 @@
 //! Keys behind a JWKS URL, cached. One fetch at a time; an unknown key id makes it look
 //! again, at most every `min_refetch` (`retry` after one that failed); old keys stay while a
-//! fetch fails. A fetch runs in
-//! a task of its own, so that a caller who gives up does not undo it for the others.
+//! fetch fails. A fetch runs in a task of its own, so that a caller who gives up does not undo it
+//! for the others.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use jsonwebtoken::Algorithm;
-use reqwest::{Method, RequestBuilder, Url};
 
 use super::super::fetch::Upstream;
 use super::super::{ValidateCx, ValidateError};
-use super::discovery::Discovery;
-use super::jwks;
 use super::jws::UnverifiedJws;
 use super::keys::KeySet;
+use super::source::Source;
 use crate::domain::Timestamp;
 
 pub(super) struct RemoteKeys {
@@ -26,15 +24,6 @@ pub(super) struct RemoteKeys {
     cached: ArcSwapOption<Cached>,
     /// The last fetch; held while one runs, which makes fetches single.
     last: tokio::sync::Mutex<LastFetch>,
-}
-
-/// Where the keys are.
-#[derive(Debug)]
-pub(super) enum Source {
-    /// Behind this URL.
-    Fixed(Url),
-    /// Where the issuer's document says.
-    Discovered(Discovery),
 }
 
 /// When keys are fetched again.
@@ -133,7 +122,7 @@ impl RemoteKeys {
         let mut last = self.last.lock().await;
         if self.due(&last, now) {
             last.at = Some(now);
-            match self.fetch(now).await {
+            match self.source.fetch(&self.upstream, &self.algorithms, now).await {
                 Ok(keys) => {
                     self.cached.store(Some(Arc::new(Cached { keys, fetched_at: now })));
                     last.error = None;
@@ -145,47 +134,6 @@ impl RemoteKeys {
             }
         }
         last.error.clone().map_or(Ok(()), Err)
-    }
-
-    async fn fetch(&self, now: Timestamp) -> Result<KeySet, ValidateError> {
-        match &self.source {
-            Source::Fixed(url) => {
-                self.fetch_by(self.upstream.request(Method::GET, url.clone())).await
-            }
-            Source::Discovered(discovery) => {
-                let url = discovery.keys_url(&self.upstream, now).await?;
-                // Our secrets are for whom the configuration names.
-                let request = if url.origin() == discovery.url.origin() {
-                    self.upstream.request(Method::GET, url)
-                } else {
-                    self.upstream.bare_request(url)
-                };
-                self.fetch_by(request).await.inspect_err(|_| discovery.forget())
-            }
-        }
-    }
-
-    async fn fetch_by(&self, request: RequestBuilder) -> Result<KeySet, ValidateError> {
-        let answer = self.upstream.send(request, far_off()).await?;
-        match answer.status.as_u16() {
-            200 => jwks::parse(&answer.body, &self.algorithms)
-                .map_err(|e| ValidateError::Upstream(format!("key set {e}"))),
-            300..400 => Err(ValidateError::Upstream("key set URL redirects".to_owned())),
-            status => Err(ValidateError::Unavailable {
-                reason: format!("key set URL answers {status}"),
-                retry_after: answer.retry_after,
-            }),
-        }
-    }
-}
-
-impl Source {
-    /// For the logs.
-    fn host(&self) -> Option<&str> {
-        match self {
-            Self::Fixed(url) => url.host_str(),
-            Self::Discovered(discovery) => discovery.url.host_str(),
-        }
     }
 }
 

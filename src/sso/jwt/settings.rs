@@ -12,10 +12,11 @@ use super::super::endpoint::parse_url;
 use super::super::fetch::FetchSettings;
 use super::super::mapping::Fields;
 use super::super::settings::BuildCx;
-use super::claims::{ClaimRules, Expected, MAX_LEEWAY, default_leeway};
+use super::claims::{ClaimRules, Expected, check_leeway, default_leeway};
 use super::keys::KeySet;
 use super::public_key::PublicKey;
-use super::remote::{RefetchTimes, RemoteKeys, Source};
+use super::remote::{RefetchTimes, RemoteKeys};
+use super::source::Source;
 use super::{Jwt, Keys, jwks};
 use crate::domain::setting::{HumanDuration, Problems, SecretSource, join};
 use crate::support::Watched;
@@ -85,9 +86,7 @@ impl Settings {
         problems: &mut Problems,
     ) -> Option<Arc<dyn SsoValidator>> {
         let before = problems.len();
-        if self.leeway > MAX_LEEWAY {
-            problems.push(join(path, "leeway"), format!("must be at most {:?}", MAX_LEEWAY.0));
-        }
+        check_leeway(self.leeway, path, problems);
         let keys = self.keys(path, cx, problems);
         let rules = ClaimRules {
             issuer: self.issuer,

@@ -10,17 +10,17 @@ mod opener;
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
 use self::opener::is_session_id;
 pub(super) use self::opener::{Cipher, Opener};
 use super::mapping::{Mapping, NamedFields};
-use super::unseal;
-use super::{SsoValidator, ValidateCx, ValidateError, credential};
+use super::opens::Opens;
+use super::secrets;
+use super::{SsoValidator, ValidateError};
 use crate::domain::setting::{Problems, SecretSource, join};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use crate::domain::{Timestamp, Verified};
 
 /// The longest accepted value, in bytes: what a browser keeps, and percent-encoding.
 const MAX_LEN: usize = 8 * 1024;
@@ -47,7 +47,7 @@ impl Settings {
     ) -> Option<Arc<dyn SsoValidator>> {
         let before = problems.len();
         let at = join(path, "app_key");
-        let secrets = unseal::secrets(&self.app_key, &at, problems);
+        let secrets = secrets::loaded(&self.app_key, &at, problems);
         let opener = problems.ok(&at, Opener::new(&secrets, self.cipher, &self.cookie));
         if self.cookie.is_empty() {
             problems.push(join(path, "cookie"), "must not be empty");
@@ -73,34 +73,14 @@ impl fmt::Debug for Laravel {
     }
 }
 
-#[async_trait]
-impl SsoValidator for Laravel {
-    fn kind(&self) -> &'static str {
-        "laravel"
+impl Opens for Laravel {
+    const KIND: &'static str = "laravel";
+    const MAX_LEN: usize = MAX_LEN;
+
+    fn has_made(&self, value: &str) -> bool {
+        self.opener.open(value).is_ok()
     }
 
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        credential::text(credential, MAX_LEN).is_ok_and(|value| self.opener.open(value).is_ok())
-    }
-
-    fn is_selective(&self) -> bool {
-        true
-    }
-
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.decide(credential::text(credential, MAX_LEN)?, cx.now)
-    }
-}
-
-impl Laravel {
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
         let content = self.opener.open(value)?;
         if is_session_id(&content) {

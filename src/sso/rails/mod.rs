@@ -8,14 +8,13 @@ mod settings;
 
 use std::fmt;
 
-use async_trait::async_trait;
-
 use self::opener::Opener;
 pub(super) use self::settings::Settings;
+use super::ValidateError;
 use super::mapping::Mapping;
+use super::opens::Opens;
 use super::unseal::percent_decoded;
-use super::{SsoValidator, ValidateCx, ValidateError, credential};
-use crate::domain::{Credential, CredentialKind, Timestamp, Verified};
+use crate::domain::{Timestamp, Verified};
 
 /// The longest accepted value, in bytes: 4096 that Rails makes, and their percent-encoding.
 const MAX_LEN: usize = 8 * 1024;
@@ -33,35 +32,14 @@ impl fmt::Debug for Rails {
     }
 }
 
-#[async_trait]
-impl SsoValidator for Rails {
-    fn kind(&self) -> &'static str {
-        "rails"
+impl Opens for Rails {
+    const KIND: &'static str = "rails";
+    const MAX_LEN: usize = MAX_LEN;
+
+    fn has_made(&self, value: &str) -> bool {
+        percent_decoded(value).and_then(|value| self.opener.open(&value)).is_ok()
     }
 
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        let opens = |value| self.opener.open(&percent_decoded(value)?).map(drop);
-        credential::text(credential, MAX_LEN).and_then(opens).is_ok()
-    }
-
-    fn is_selective(&self) -> bool {
-        true
-    }
-
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.decide(credential::text(credential, MAX_LEN)?, cx.now)
-    }
-}
-
-impl Rails {
     fn decide(&self, value: &str, now: Timestamp) -> Result<Verified, ValidateError> {
         let envelope = self.opener.open(&percent_decoded(value)?)?;
         let message = envelope::read(&envelope, &self.purpose)?;

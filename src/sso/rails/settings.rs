@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::SsoValidator;
 use super::super::mapping::NamedFields;
-use super::super::unseal;
+use super::super::secrets;
 use super::Rails;
 use super::opener::{Digest, Opener};
 use crate::domain::setting::{Problems, SecretSource, join};
@@ -66,7 +66,7 @@ impl Settings {
     ) -> Option<Arc<dyn SsoValidator>> {
         let before = problems.len();
         let secrets =
-            unseal::secrets(&self.secret_key_base, &join(path, "secret_key_base"), problems);
+            secrets::loaded(&self.secret_key_base, &join(path, "secret_key_base"), problems);
         let derivations = &self.key_generator_hash_digest_class;
         if derivations.is_empty() {
             let path = join(path, "key_generator_hash_digest_class");

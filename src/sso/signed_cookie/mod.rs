@@ -9,18 +9,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::{SsoValidator, ValidateCx, ValidateError, credential};
+use super::opens::Opens;
+use super::{SsoValidator, ValidateError, secrets};
 use crate::domain::setting::{Problems, SecretSource, join};
-use crate::domain::{
-    AssertedAccount, Attributes, Credential, CredentialKind, SecretString, Subject, Timestamp,
-    Verified,
-};
+use crate::domain::{AssertedAccount, Attributes, SecretString, Subject, Timestamp, Verified};
 
 /// What every value of this version begins with.
 const PREFIX: &str = "v1.";
@@ -85,12 +82,8 @@ impl Settings {
     ) -> Option<Arc<dyn SsoValidator>> {
         let path = join(path, "secrets");
         let before = problems.len();
-        if self.secrets.is_empty() {
-            problems.push(&path, "must name at least one secret");
-        }
         let mut keys = Vec::with_capacity(self.secrets.len());
-        for (i, source) in self.secrets.iter().enumerate() {
-            let at = join(&path, &i.to_string());
+        for (at, source) in secrets::listed(&self.secrets, &path, problems) {
             let Some(secret) = problems.ok(&at, source.load()) else { continue };
             if secret.expose().len() < MIN_SECRET_LEN {
                 problems.push(at, format!("must be at least {MIN_SECRET_LEN} bytes long"));
@@ -115,51 +108,12 @@ impl fmt::Debug for SignedCookie {
     }
 }
 
-#[async_trait]
-impl SsoValidator for SignedCookie {
-    fn kind(&self) -> &'static str {
-        "signed_cookie"
-    }
+impl Opens for SignedCookie {
+    const KIND: &'static str = "signed_cookie";
+    const MAX_LEN: usize = MAX_LEN;
 
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        let is_ours = |value| self.authentic(value).map(drop);
-        credential::text(credential, MAX_LEN).and_then(is_ours).is_ok()
-    }
-
-    fn is_selective(&self) -> bool {
-        true
-    }
-
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.decide(credential::text(credential, MAX_LEN)?, cx.now)
-    }
-}
-
-impl SignedCookie {
-    /// Shape, then MAC: the encoded payload.
-    fn authentic<'v>(&self, value: &'v str) -> Result<&'v str, ValidateError> {
-        let encoded = value.strip_prefix(PREFIX).ok_or(malformed("unknown version"))?;
-        let (payload, mac) = encoded.split_once('.').ok_or(malformed("it has no MAC"))?;
-        let signed = &value.as_bytes()[..value.len() - mac.len() - 1];
-        let verifies =
-            |mac: [u8; MAC_LEN.1]| self.keys.iter().any(|k| hmac::verify(k, signed, &mac).is_ok());
-        if !decode_mac(mac).is_some_and(verifies) {
-            // A MAC that is cut short or altered is a wrong one, whatever it decodes to.
-            return Err(if is_base64url(payload) && is_base64url(mac) {
-                ValidateError::Rejected("MAC does not verify")
-            } else {
-                malformed("it is not base64url")
-            });
-        }
-        Ok(payload)
+    fn has_made(&self, value: &str) -> bool {
+        self.authentic(value).is_ok()
     }
 
     /// Shape, then MAC, then content: nothing unauthenticated is parsed as JSON.
@@ -182,6 +136,26 @@ impl SignedCookie {
             expires_at: Some(payload.exp),
             claim: None,
         })
+    }
+}
+
+impl SignedCookie {
+    /// Shape, then MAC: the encoded payload.
+    fn authentic<'v>(&self, value: &'v str) -> Result<&'v str, ValidateError> {
+        let encoded = value.strip_prefix(PREFIX).ok_or(malformed("unknown version"))?;
+        let (payload, mac) = encoded.split_once('.').ok_or(malformed("it has no MAC"))?;
+        let signed = &value.as_bytes()[..value.len() - mac.len() - 1];
+        let verifies =
+            |mac: [u8; MAC_LEN.1]| self.keys.iter().any(|k| hmac::verify(k, signed, &mac).is_ok());
+        if !decode_mac(mac).is_some_and(verifies) {
+            // A MAC that is cut short or altered is a wrong one, whatever it decodes to.
+            return Err(if is_base64url(payload) && is_base64url(mac) {
+                ValidateError::Rejected("MAC does not verify")
+            } else {
+                malformed("it is not base64url")
+            });
+        }
+        Ok(payload)
     }
 }
 

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 pub(super) use self::settings::Settings;
 use super::asks::{Asks, Told};
 use super::stored::{Stored, UserRow, told_of};
-use super::{SsoValidator, ValidateCx, ValidateError};
-use crate::domain::{Credential, CredentialKind, SecretString, Verified};
+use super::{ValidateCx, ValidateError};
+use crate::domain::{Credential, SecretString};
 use crate::support::postgres::{Fetch, Statement};
 
 struct SqlSession {
@@ -25,34 +25,15 @@ struct SqlSession {
 }
 
 #[async_trait]
-impl SsoValidator for SqlSession {
+impl Asks for SqlSession {
     fn kind(&self) -> &'static str {
         "sql_session"
-    }
-
-    fn accepts(&self, kind: CredentialKind) -> bool {
-        matches!(kind, CredentialKind::Cookie | CredentialKind::Token)
-    }
-
-    fn recognizes(&self, credential: &Credential) -> bool {
-        self.screen(credential).is_ok()
     }
 
     fn is_selective(&self) -> bool {
         self.stored.opens_cookies()
     }
 
-    async fn validate(
-        &self,
-        credential: &Credential,
-        cx: &ValidateCx<'_>,
-    ) -> Result<Verified, ValidateError> {
-        self.ask(credential, cx).await.verdict
-    }
-}
-
-#[async_trait]
-impl Asks for SqlSession {
     fn screen(&self, credential: &Credential) -> Result<(), ValidateError> {
         self.stored.id(credential).map(drop)
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::laravel::{Cipher, Opener as LaravelOpener};
 use super::super::signed_id::{Format, Opener};
-use super::super::{ValidateError, unseal};
+use super::super::{ValidateError, secrets};
 use crate::domain::setting::{self, Problems, SecretSource, join};
 
 /// Opens cookies.
@@ -62,11 +62,8 @@ impl Cookie {
         };
         let Signed { secrets } = setting::parse(table, path, problems)?;
         let at = join(path, "secrets");
-        if secrets.is_empty() {
-            problems.push(&at, "must name at least one secret");
-        }
-        let numbered = secrets.iter().enumerate().map(|(i, s)| (join(&at, &i.to_string()), s));
-        Some(Self::Signed(Opener::load(format, numbered, problems)))
+        let secrets = secrets::listed(&secrets, &at, problems);
+        Some(Self::Signed(Opener::load(format, secrets, problems)))
     }
 
     /// The session's id as a text, not yet held to its rule.
@@ -88,6 +85,6 @@ fn laravel(table: Value, path: &str, problems: &mut Problems) -> Option<Cookie> 
     if name.is_empty() {
         problems.push(join(path, "name"), "must not be empty");
     }
-    let secrets = unseal::secrets(&app_key, &at, problems);
+    let secrets = secrets::loaded(&app_key, &at, problems);
     problems.ok(&at, LaravelOpener::new(&secrets, cipher, &name)).map(Cookie::Laravel)
 }

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::django::format::Opener;
-use super::super::hmac_keys::{HmacKeys, rotated};
+use super::super::hmac_keys::HmacKeys;
+use super::super::secrets::rotated;
 use super::super::{ValidateError, django};
 use crate::domain::setting::{Problems, SecretSource, join};
 use crate::domain::{SecretString, Timestamp};

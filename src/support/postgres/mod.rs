@@ -10,6 +10,7 @@ mod fetch;
 mod hosts;
 mod pool;
 mod settings;
+mod sqlstate;
 mod statement;
 
 use std::time::{Duration, Instant};
@@ -151,7 +152,7 @@ pub fn fault(error: &tokio_postgres::Error) -> Fault {
             [b'2', b'2', ..] => FaultKind::WrongType,
             _ => FaultKind::Refused,
         };
-        return Fault::new(kind, format!("postgresql answers sqlstate {}", code.code()));
+        return Fault::new(kind, sqlstate::told(code.code()));
     }
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {

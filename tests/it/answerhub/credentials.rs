@@ -91,8 +91,11 @@ async fn basic_that_is_not_usable_is_malformed_and_a_wrong_password_proves_nobod
 #[tokio::test]
 async fn no_or_an_ill_formed_cookie_is_malformed() {
     let gateway = Fixture::new().await;
-    for path in [COOKIE_PATH, TOKEN_PATH] {
-        gateway.send(Call::post(path)).await.problem(400);
+    for (path, told) in [
+        (COOKIE_PATH, "cookie AnswerHubCookieSSO is missing"),
+        (TOKEN_PATH, "cookie AnswerHubCookieSSO is missing and so are a user name and a password"),
+    ] {
+        assert_eq!(gateway.send(Call::post(path)).await.problem(400)["detail"], told);
         for value in ["", "junk", "v1.%ZZ.x", "%ZZ", "v2.a.b"] {
             let call = Call::post(path).header("cookie", cookie_header(value));
             gateway.send(call).await.problem(400);

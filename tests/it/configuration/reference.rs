@@ -115,7 +115,37 @@ fn the_examples_of_stores_that_are_servers_read() {
     }
 }
 
-/// Every file that the reference names, with something good in it.
+#[tokio::test]
+async fn every_example_and_the_readmes_configuration_are_good() {
+    let dir = tempfile::tempdir().unwrap();
+    write_files(dir.path());
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    let readme = include_str!("../../../README.md");
+    let (_, readme) = readme.split_once("```toml\n# cambio.toml\n").unwrap();
+    let (readme, _) = readme.split_once("```").unwrap();
+    let mut texts = vec![("README.md".to_owned(), readme.to_owned())];
+    for entry in std::fs::read_dir(&examples).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let mut text = std::fs::read_to_string(entry.path()).unwrap();
+        if name.starts_with("store-") {
+            // A store alone serves nobody.
+            text.push_str(readme);
+        }
+        texts.push((name, text));
+    }
+    assert!(texts.len() > 20, "{}", texts.len());
+    for (name, mut text) in texts {
+        for place in ["/run/secrets", "/etc/cambio"] {
+            text = text.replace(place, dir.path().to_str().unwrap());
+        }
+        let settings = load(&text).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        let built = App::build(&settings, memory(), World::default()).await;
+        assert!(built.is_ok(), "{name}: {:?}", built.err());
+    }
+}
+
+/// Every file that the reference and the examples name, with something good in it.
 fn write_files(dir: &Path) {
     let write = |name: &str, content: &[u8]| std::fs::write(dir.join(name), content).unwrap();
     write("cambio-kek", b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
@@ -133,6 +163,10 @@ fn write_files(dir: &Path) {
         write(framework, b"a framework's secret\n");
         write(&format!("{framework}-old"), b"a framework's old secret\n");
     }
+    for secret in ["canaille-client", "canaille-secret-key", "express-secret", "idp-client"] {
+        write(secret, b"a secret of an example\n");
+    }
+    write("postgres-password", b"a password\n");
     write("redis-password", b"a password\n");
     write("sentinel-password", b"a password\n");
     for secret in ["app-session-secret", "app-redis-password", "app-postgres-password"] {
@@ -154,6 +188,7 @@ fn write_files(dir: &Path) {
     write("sso-api-key", b"an API key\n");
     let key = rcgen::KeyPair::generate().unwrap();
     write("cambio-client-key", key.serialize_pem().as_bytes());
+    write("postgres-ca.pem", authority.cert.pem().as_bytes());
     write("redis-ca.pem", authority.cert.pem().as_bytes());
 }
 

@@ -45,6 +45,23 @@ async fn a_wrong_call_exits_2() {
     }
 }
 
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let broken = write(dir.path(), "broken.toml", "[server\n");
+    let (folder, broken) = (dir.path().to_str().unwrap(), broken.to_str().unwrap());
+    let ended = run(&["check", "--config", "/nowhere.toml", folder, broken, "/dev/null"]).await;
+    assert_eq!(ended.code, Some(2));
+    let told = ended.stderr;
+    assert!(told.starts_with("the configuration has 3 problems:\n"), "{told}");
+    assert!(told.contains("  configuration: cannot read /nowhere.toml: No such file"), "{told}");
+    assert!(told.contains(&format!("cannot read {folder}: Is a directory")), "{told}");
+    assert!(told.contains(&format!("{broken} is no TOML: ")), "{told}");
+
+    let good = Process::run(&["check", "--config", "/dev/stdin"], &[], ONE_TENANT).await;
+    assert_eq!((good.code, &*good.stdout), (Some(0), "the configuration is good\n"));
+}
+
 /// `[…tokens]` that imports the key in `file`.
 fn tokens(algorithm: &str, file: &Path) -> String {
     let file = file.display();

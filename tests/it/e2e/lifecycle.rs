@@ -123,11 +123,13 @@ async fn healthcheck_tells_ready_from_not_ready_and_absent() {
 async fn an_address_in_use_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    for key in ["CAMBIO__SERVER__LISTEN", "CAMBIO__ADMIN__LISTEN"] {
+    for (key, told) in
+        [("CAMBIO__SERVER__LISTEN", "server.listen"), ("CAMBIO__ADMIN__LISTEN", "admin.listen")]
+    {
         let args = ["demo", "--listen", "127.0.0.1:0", "--store", "memory"];
         let ended = Process::run(&args, &[(key, &address)], "").await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert!(ended.stderr.contains(&format!("cannot listen on {address}")), "{ended:?}");
+        assert!(ended.stderr.contains(&format!("{told}: cannot listen on {address}")), "{ended:?}");
         assert_eq!(ended.stdout, "");
     }
 }

@@ -59,7 +59,14 @@ async fn an_operator_lists_counts_and_ends_sessions_while_the_server_runs() {
     }
     let lines = operator.said(&[&["sessions", "list"], &of[..]].concat()).await;
     assert_eq!(lines.lines().count(), listed.len());
-    assert_eq!(operator.said(&["sessions", "list", "--limit", "1"]).await.lines().count(), 1);
+    for of in [&[][..], &of[..]] {
+        let some = operator.run(&[&["sessions", "list", "--limit", "1"], of].concat()).await;
+        assert_eq!(some.stdout.lines().count(), 1);
+        assert!(some.stderr.contains("more than 1,"), "{}", some.stderr);
+        let all = listed.len().to_string();
+        let all = operator.run(&[&["sessions", "list", "--limit", &all], of].concat()).await;
+        assert_eq!((all.stdout.lines().count(), &*all.stderr), (listed.len(), ""));
+    }
     assert_eq!(operator.said(&["sessions", "list", "--tenant", "nobody"]).await, "");
     let stats = operator.said(&["sessions", "stats", "--json"]).await;
     let stats: Value = serde_json::from_str(&stats).unwrap();
@@ -99,16 +106,16 @@ async fn an_operator_disables_enables_and_deletes_devices() {
     let code =
         async |what: &str| operator.run(&[&["devices", what, &device], &of[..]].concat()).await;
 
-    assert_eq!(code("disable").await.code, Some(0));
+    assert_eq!(code("disable").await.stdout, "disabled\n");
     let refused = ags.refresh(&token).await.unwrap();
     assert_eq!((refused.status, &refused.body["code"]), (403, &Value::from(20004)));
-    assert_eq!(code("enable").await.code, Some(0));
+    assert_eq!(code("enable").await.stdout, "enabled\n");
     let token = ags.refresh(&token).await.unwrap().text("refresh_token");
-    assert_eq!(code("delete").await.code, Some(0));
+    assert_eq!(code("delete").await.stdout, "deleted\n");
     let refused = ags.refresh(&token).await.unwrap();
     assert_eq!((refused.status, &refused.body["code"]), (403, &Value::from(20003)));
     let again = code("enable").await;
-    assert_eq!(again.code, Some(1));
+    assert_eq!((again.code, &*again.stdout), (Some(1), ""));
     assert!(again.stderr.contains("deleted"), "{}", again.stderr);
     let listed = operator.said(&[&["devices", "list"], &of[..]].concat()).await;
     let state = |line: &str| serde_json::from_str::<Value>(line).unwrap()["state"].clone();
@@ -145,6 +152,42 @@ async fn a_schema_is_checked_and_applied_by_hand() {
     file.pragma_update(None, "user_version", 999).unwrap();
     let newer = operator.run(&check).await;
     assert!(newer.stderr.contains("newer version"), "{}", newer.stderr);
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::demo_in(dir.path(), &[]).await;
+    let operator = Operator::of(dir.path());
+    assert!(!operator.sessions().await.is_empty());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_cambio"))
+        .args(["sessions", "list", "--config"])
+        .arg(&operator.config)
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(server.stop("TERM").await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_not_configured_is_remarked_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = format!("kind = \"sqlite\"\npath = \"{}\"", dir.path().join("c.db").display());
+    let text = ONE_TENANT.replace("kind = \"memory\"", &store);
+    let operator = Operator { config: write(dir.path(), "cambio.toml", &text) };
+    operator.said(&["store", "migrate", "apply"]).await;
+    for (tenant, remark) in
+        [("communtiy", "cambio: the configuration has no tenant communtiy\n"), ("community", "")]
+    {
+        let args = ["sessions", "revoke", "--all", "--account", "1", "--tenant", tenant];
+        let ended = operator.run(&args).await;
+        assert_eq!((ended.code, &*ended.stdout), (Some(0), "0 ended\n"));
+        assert_eq!(ended.stderr, remark);
+    }
 }
 
 #[tokio::test]

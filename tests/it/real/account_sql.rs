@@ -3,16 +3,12 @@
 
 use std::sync::Arc;
 
-use cambio::account::settings::{BuildCx, build};
-use cambio::account::{Account, AccountDirectory, AccountError, AccountState};
-use cambio::domain::setting::Problems;
-use cambio::domain::{
-    AccountId, AssertedAccount, Clock, ManualClock, Subject, TenantId, Timestamp, Verified,
-};
-use cambio::support::Watcher;
+use cambio::account::{AccountDirectory, AccountError, AccountState};
+use cambio::domain::AccountId;
 use serde_json::{Value, json};
 
 use super::postgres::{self, PASSWORD, Postgres, USER};
+use crate::account_http::{by_id, of, tenant, try_build};
 
 const TABLE: &str = r#"
     create table customers (no bigint primary key, login text, blocked boolean not null default false,
@@ -25,18 +21,6 @@ const BY_ID: &str = "select no as id, login as user_id, devices as max_devices, 
     filter as filtering, case when blocked then 'suspended' else 'active' end as state
     from customers where no::text = $1 -- one";
 const BY_SUBJECT: &str = "select no as id from customers where login = $1;";
-
-fn try_build(table: Value) -> Result<Arc<dyn AccountDirectory>, Vec<String>> {
-    let watcher = Watcher::default();
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_secs(1_000)));
-    let mut problems = Problems::default();
-    let cx = BuildCx { watcher: &watcher, clock: &clock };
-    let built = build(table, "accounts.crm", &cx, &mut problems);
-    match built {
-        Some(directory) if problems.is_empty() => Ok(directory),
-        _ => Err(problems.into_vec().iter().map(ToString::to_string).collect()),
-    }
-}
 
 fn table(port: u16, database: &str) -> Value {
     json!({"kind": "sql", "by_id": BY_ID, "by_subject": BY_SUBJECT,
@@ -54,27 +38,6 @@ async fn customers() -> Value {
     let database = shared.database().await;
     shared.execute(&database, TABLE).await;
     table(shared.port, &database)
-}
-
-fn tenant() -> TenantId {
-    TenantId::parse("nagra").unwrap()
-}
-
-async fn by_id(directory: &dyn AccountDirectory, id: &str) -> Result<Account, AccountError> {
-    directory.by_id(&tenant(), &AccountId::parse(id).unwrap()).await
-}
-
-async fn of(
-    directory: &dyn AccountDirectory,
-    subject: &str,
-    asserted: &[&str],
-) -> Result<String, AccountError> {
-    let account = |id: &&str| AssertedAccount { id: AccountId::parse(id).unwrap(), user_id: None };
-    let who = Verified {
-        accounts: asserted.iter().map(account).collect(),
-        ..Verified::subject_only(Subject::parse(subject).unwrap())
-    };
-    directory.resolve(&tenant(), &who).await.map(|account| account.id.as_str().to_owned())
 }
 
 #[tokio::test]

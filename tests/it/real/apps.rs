@@ -4,8 +4,7 @@
 use cambio::domain::{Clock, SystemClock};
 use serde_json::Value;
 
-use super::browser::exchange;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, exchange};
 use crate::support::{Answer, Fixture, claims_of};
 
 /// The password of the one user of every application.

@@ -7,8 +7,8 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::browser::{client, cookie_of, exchange, send};
 use super::server::{Folder, Server};
+use super::visitor::{client, cookie_of, exchange, send};
 use super::{eventually, free_port};
 use crate::support::{Answer, Fixture, claims_of};
 

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use tokio::sync::OnceCell;
 
-use super::browser::{client, cookie_of, exchange, location_of, send};
 use super::server::{Folder, Server};
+use super::visitor::{client, cookie_of, exchange, location_of, send};
 use super::{eventually, free_port};
 use crate::support::{Answer, Call, Fixture, claims_of};
 

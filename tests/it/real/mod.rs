@@ -5,7 +5,6 @@
 
 mod account_sql;
 mod apps;
-mod browser;
 mod canaille;
 mod django;
 mod express;

@@ -1,14 +1,16 @@
 //! A browser without pictures: keeps cookies, follows nothing by itself, and reads what a form
-//! hides. Real log-in forms are gone through with it.
+//! hides. Real log-in forms are gone through with it; and its parts, for tests that keep the one
+//! cookie themselves.
 
 use std::collections::BTreeMap;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::DEADLINE;
+use crate::support::{Answer, Call, Fixture};
 
 /// Somebody at a browser, on one origin.
 pub(crate) struct Visitor {
@@ -29,12 +31,7 @@ pub(crate) struct Page {
 impl Visitor {
     /// Somebody whom nobody knows.
     pub(crate) fn new(origin: &str) -> Self {
-        let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(DEADLINE);
-        Self {
-            client: client.build().unwrap(),
-            origin: origin.to_owned(),
-            cookies: BTreeMap::new(),
-        }
+        Self { client: client(), origin: origin.to_owned(), cookies: BTreeMap::new() }
     }
 
     /// Opens a path, or a URL of the origin.
@@ -58,7 +55,7 @@ impl Visitor {
     ) -> Value {
         let request =
             self.client.post(self.url(path)).basic_auth(encoded(id), Some(encoded(secret)));
-        let answer = with_form(request, fields).send().await.unwrap();
+        let answer = send(with_form(request, fields)).await;
         assert_eq!(answer.status(), 200, "{path}");
         let text = answer.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_default()
@@ -70,10 +67,8 @@ impl Visitor {
 
     async fn send(&mut self, request: RequestBuilder) -> Page {
         let cookies: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
-        let answer = request.header(COOKIE, cookies.join("; ")).send().await.unwrap();
-        for line in answer.headers().get_all(SET_COOKIE) {
-            let pair = line.to_str().unwrap().split(';').next().unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
+        let answer = send(request.header(COOKIE, cookies.join("; "))).await;
+        for (name, value) in set_cookies(&answer) {
             // Django deletes a cookie by an empty value in quotes.
             if value.trim_matches('"').is_empty() {
                 self.cookies.remove(name);
@@ -81,7 +76,7 @@ impl Visitor {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        let location = answer.headers().get(LOCATION).map(|to| to.to_str().unwrap().to_owned());
+        let location = location_of(&answer).map(str::to_owned);
         let status = answer.status().as_u16();
         Page { status, location, body: answer.text().await.unwrap() }
     }
@@ -121,4 +116,39 @@ pub(crate) fn encoded(text: &str) -> String {
     let mut url = reqwest::Url::parse("http://h").unwrap();
     url.query_pairs_mut().append_pair("", text);
     url.query().unwrap().trim_start_matches('=').to_owned()
+}
+
+/// A client with connections of its own, which follows no redirect: a test sees where it was sent.
+pub(crate) fn client() -> Client {
+    let builder = Client::builder().no_proxy().redirect(Policy::none());
+    builder.timeout(DEADLINE).build().unwrap()
+}
+
+pub(crate) async fn send(request: RequestBuilder) -> Response {
+    request.send().await.unwrap()
+}
+
+/// The names and values of the cookies that an answer sets.
+fn set_cookies(answer: &Response) -> impl DoubleEndedIterator<Item = (&str, &str)> {
+    answer.headers().get_all(SET_COOKIE).iter().map(|line| {
+        let pair = line.to_str().unwrap().split(';').next().unwrap();
+        pair.split_once('=').unwrap()
+    })
+}
+
+/// The value of the cookie that an answer sets.
+pub(crate) fn cookie_of(answer: &Response, name: &str) -> String {
+    let found = set_cookies(answer).rfind(|(set, _)| *set == name);
+    found.unwrap_or_else(|| panic!("no cookie {name}: {answer:?}")).1.to_owned()
+}
+
+/// Where an answer sends the browser.
+pub(crate) fn location_of(answer: &Response) -> Option<&str> {
+    answer.headers().get(LOCATION).map(|to| to.to_str().unwrap())
+}
+
+/// Exchanges what a header line says for a token at the gateway.
+pub(crate) async fn exchange(gateway: &Fixture, header: &str, value: &str) -> Answer {
+    let call = Call::post("/services/v2/auth/cookiesso/token.json").header(header, value);
+    gateway.send(call).await
 }

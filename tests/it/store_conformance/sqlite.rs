@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use cambio::session::{LAST_GENERATION, RefreshError};
+use cambio::session::{DeviceChange, DeviceState, LAST_GENERATION, RefreshError};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -269,6 +269,27 @@ async fn a_store_of_the_first_schema_is_brought_up_to_date_with_everything_in_it
     assert!(store.refresh(&token(&session, 1), next(1), at(1)).await.is_ok());
     assert!(store.begin(claiming(sign_on_again(2, "a"), digest(1)), at(1)).await.is_ok());
     assert_eq!(store.end_all(&tenant("nagra"), &account("1663"), at(1)).await, Ok(2));
+}
+
+#[tokio::test]
+async fn sessions_of_the_second_schema_learn_their_devices_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_at(&path).await.unwrap();
+    let usable = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    let disabled = store.begin(sign_on(2, "b"), at(0)).await.unwrap().session;
+    let off = DeviceChange::State(DeviceState::Disabled);
+    let account = account("1663");
+    store.change_device(&tenant("nagra"), &account, &disabled.device, off).await.unwrap();
+    drop(store);
+    beside(&path)
+        .execute_batch("ALTER TABLE sessions DROP COLUMN device_state; PRAGMA user_version = 2")
+        .unwrap();
+
+    let store = open_at(&path).await.unwrap();
+    assert!(store.refresh(&token(&usable, 1), next(1), at(1)).await.is_ok());
+    let refused = store.refresh(&token(&disabled, 1), next(1), at(1)).await;
+    assert_eq!(refused, Err(RefreshError::DeviceDisabled));
 }
 
 #[tokio::test]

@@ -13,13 +13,13 @@ on_every_backend![
 async fn a_waiting_sign_on_is_kept_as_it_was(b: &Backend) {
     let new = PendingDevice::New { class: None, information: "{}".to_owned() };
     for device in [new, PendingDevice::Existing(device_id("a"))] {
-        let sign_on = PendingSignOn {
+        let sign_on = Box::new(PendingSignOn {
             account: facts("1663").account,
             device,
             authenticated_at: at(7),
             upstream: Some(UpstreamSession([9; 32])),
             upstream_ends_at: Some(at(99)),
-        };
+        });
         let waiting = Ticket { sign_on: Some(sign_on), ..ticket() };
         b.store.put_ticket(digest(1), waiting.clone()).await.unwrap();
         let found = b.other.peek_ticket(digest(1), at(0)).await;

@@ -159,7 +159,7 @@ async fn a_ring_that_cannot_be_opened_is_a_clear_problem_and_is_not_replaced() {
     let none = || Sealing::new(None).unwrap();
     for (sealing, text) in [
         (sealing(2), "key ring cannot be opened: wrong key-encryption key or damaged document"),
-        (none(), "key ring is sealed and no key-encryption key is configured"),
+        (none(), "key ring is sealed and no keys.encryption_key is configured"),
     ] {
         let problems = session_in(&store, &sealing, json!({})).await.expect_err("refused");
         assert_eq!(problems, [format!("tokens.keys: {text}")]);

@@ -66,13 +66,13 @@ fn devices_read_back() {
 #[test]
 fn tickets_read_back() {
     let device = PendingDevice::New { class: Some("TV".to_owned()), information: "{}".to_owned() };
-    let sign_on = PendingSignOn {
+    let sign_on = Box::new(PendingSignOn {
         account: account(),
         device,
         authenticated_at: AT,
         upstream: Some(UpstreamSession([0; 32])),
         upstream_ends_at: None,
-    };
+    });
     for sign_on in [None, Some(sign_on)] {
         let written = Ticket {
             tenant: tenant(),

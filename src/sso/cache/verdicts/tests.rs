@@ -31,7 +31,7 @@ fn life(fresh: u64, dead: u64) -> Life {
 
 fn keys(n: usize) -> Vec<Key> {
     let digester = Digester::new(&SystemRandom);
-    let key = |i: usize| digester.key(&Credential::Token(SecretString::new(i.to_string())), None);
+    let key = |i: usize| digester.key(&Credential::Token(SecretString::new(i.to_string())));
     (0..n).map(key).collect()
 }
 

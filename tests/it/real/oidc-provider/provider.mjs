@@ -1,9 +1,10 @@
-// A real OpenID Connect provider: panva's oidc-provider, as the tests need it. Its port, the id of
-// its one key, and the public key of a client come from the environment.
+// A real OpenID Connect provider: panva's oidc-provider, as the tests and scripts/bench need it. Its
+// port, the id of its one key and the public key of a client come from the environment. So do, for
+// the bench, which refresh tokens are replaced ("always" or "never") and the module of its store.
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
 
-const { PORT, KEY_ID, CLIENT_KEY } = process.env;
+const { PORT, KEY_ID, CLIENT_KEY, ROTATE, STORE } = process.env;
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const key = { ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig', kid: KEY_ID };
 
@@ -38,6 +39,8 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   claims: { openid: ['sub'] },
   issueRefreshToken: async (_, client) => client.grantTypeAllowed('refresh_token'),
+  ...(ROTATE && { rotateRefreshToken: ROTATE === 'always' }),
+  ...(STORE && { adapter: (await import(STORE)).default }),
   features: {
     devInteractions: { enabled: true },
     clientCredentials: { enabled: true },

@@ -1,0 +1,183 @@
+# A store with many live sessions beside the same with ten thousand, and whether the sweep keeps
+# up with as many ends as there are sign-ons. Asked for by name only.
+# shellcheck shell=bash disable=SC2034,SC2153,SC2154 # shares its variables with scripts/bench
+
+FEW=10000
+# Tokens of the crowd that a run goes around: most of their pages are met once or twice.
+AROUND=50000
+
+# growth KIND: refreshes and sign-ons.
+growth() {
+    local kind=$1 live=${SESSIONS:-1000000} name=growth-$1
+    [[ ! $NOISE && $ONLY == growth* && $name == "$ONLY"* ]] || return 0
+    rm -rf "$WORK/floor" "$WORK/cambio"
+    # The most requests a second to be ready for, at first.
+    CROWD=40000
+    [[ $kind != postgres ]] || CROWD=6000
+    crowd_servers "$kind"
+    use_floor && crowd_of "$FEW" --sample $((FEW / (ROUNDS + 1) * (ROUNDS + 1)))
+    use_cambio && crowd_of "$live" --sample $((ROUNDS + 1 > live / AROUND ? live / 2 : (ROUNDS + 1) * AROUND))
+    note "bytes a session, with its device and half an account, of $live in $kind" "$(crowd_bytes "$live")" ""
+    start_both
+    compare "$name-refresh, $live" 0.90
+    rm "$WORK/floor/results" "$WORK/cambio/results"
+    compare "$name-signon, $live" 0.90
+    use_floor && local few && few=$(resident)
+    use_cambio
+    note "resident memory that $live live sessions in $kind add to Cambio's" \
+        "$(awk -v a="$few" -v b="$(resident)" 'BEGIN { printf "%.1f MiB", b - a }')" "< 100 MiB"
+    stop_servers
+    CROWD=''
+}
+
+# cleanup KIND RATE: so many sessions end each second while sign-ons go on as fast as they can.
+cleanup() {
+    local kind=$1 rate=$2 live=${SESSIONS:-1000000} over=30 before during left after name=cleanup-$1
+    [[ ! $NOISE && $ONLY == cleanup* && $name == "$ONLY"* ]] || return 0
+    rm -rf "$WORK/floor" "$WORK/cambio"
+    crowd_servers "$kind"
+    use_cambio
+    local from=$((EPOCHSECONDS + 120 + live / 15000))
+    crowd_of $((live + rate * over)) --expiring $((rate * over)) --over "$over" --from "$from" --sample 20000
+    start_cambio "$SIDE" crowd ''
+    CANDIDATE_PID=$PID
+    wait_ready "$SIDE" "$ADMIN_PORT"
+    use_cambio
+    mint $((rate * (over + 10) * 3 / 2))
+    ((EPOCHSECONDS + 11 < from)) || die 1 "it took too long to fill: the first sessions end already"
+    SECONDS_EACH=10
+    before=$(run "$name") # its tickets are used up
+    sed -i "1,$((${before%% *} * 11))d" "$SIDE/tickets"
+    while ((EPOCHSECONDS < from)); do sleep 0.05; done
+    SECONDS_EACH=$over
+    during=$(run "$name")
+    left=$("$GROWTH" expired --store "$STORE_JSON")
+    after=$EPOCHREALTIME
+    until (($("$GROWTH" expired --store "$STORE_JSON") == 0)); do
+        ((${EPOCHREALTIME/./} - ${after/./} < 120000000)) || die 1 "the sweep never got through"
+    done
+    stop_servers
+    note "sign-ons a second in $kind with $live sessions, while none ends" "${before%% *}" ""
+    note "the same while $rate sessions a second end, for $over s" "${during%% *}" ""
+    note "of those $((rate * over)), not yet removed at the end" "$left" ""
+    note "time to the last one's removal" "$(((${EPOCHREALTIME/./} - ${after/./}) / 1000)) ms" ""
+}
+
+# note TEXT VALUE TARGET: a row of the second table.
+note() { echo "| $1 | $2 | $3 |" >>"$WORK/idle-table"; }
+
+# crowd_servers KIND: what the two sides keep their sessions in, empty.
+crowd_servers() {
+    local side
+    CROWD_KIND=$1 FLOOR_PID='' CANDIDATE_PID=''
+    BENCH_AGS_TENANT=nagra BENCH_AGS_SERVICE="Customer Auth Service" BENCH_CLIENT_ID=''
+    BENCH_COMMUNITY_TENANT='' BENCH_COOKIE='' BENCH_OPERATOR_TOKEN=''
+    export BENCH_TOKEN_KEY='a key of the bench, of more than 32 bytes' BENCH_OPERATOR_SECRET=$OPERATOR_SECRET
+    for side in floor cambio; do
+        mkdir -p "$WORK/$side"
+        save_credentials "$WORK/$side"
+        STORE_PORT=$(crowd_port "$side")
+        # As docs/operations/stores.md says: sessions and their key in memory.
+        start_store "$1" -c shared_buffers=4GB -c max_wal_size=16GB -c checkpoint_timeout=15min -c wal_compression=on
+    done
+}
+
+crowd_port() { if [[ $1 == */floor || $1 == floor ]]; then echo $((FLOOR_PORT + 4)); else echo $((FLOOR_PORT + 6)); fi; }
+
+# crowd_table: the store of $SIDE, as JSON in STORE_JSON and as TOML in STORE_TABLE.
+crowd_table() {
+    local port
+    port=$(crowd_port "$SIDE")
+    case $CROWD_KIND in
+    sqlite) STORE_JSON='{"kind":"sqlite","path":"'$SIDE/data/cambio.db'"}' ;;
+    redis) STORE_JSON='{"kind":"redis","redis":{"nodes":["127.0.0.1:'$port'"]}}' ;;
+    postgres)
+        STORE_JSON='{"kind":"postgres","prepared_statements":'${PREPARED-false}',"postgres":{"port":'$port',"user":"bench","database":"postgres"}}'
+        ;;
+    esac
+    # shellcheck disable=SC2001 # the groups of the expression
+    STORE_TABLE=$(sed 's/"\([a-z_]*\)":/\1 = /g' <<<"$STORE_JSON")
+}
+
+# crowd_config: of a Cambio on the store of $SIDE.
+crowd_config() {
+    echo "store = $STORE_TABLE"
+    ags_config
+    echo "[tenants.nagra.ags.tokens]"
+    echo "keys = [{ kid = 'bench', secret = '$BENCH_TOKEN_KEY', sign = true }]"
+}
+
+# crowd_of COUNT OPTION…: fills the store of $SIDE, and makes what its load needs.
+crowd_of() {
+    local from=${EPOCHREALTIME/./}
+    crowd_table
+    mkdir -p "$SIDE/data"
+    "$GROWTH" fill --store "$STORE_JSON" --live "$1" --out "$SIDE" "${@:2}"
+    if [[ " $* " == *" --sample "* ]]; then
+        "$FLOOR" --operator-tokens <"$SIDE/operators" >"$SIDE/operator-tokens"
+        mv "$SIDE/refresh" "$SIDE/all-refresh"
+    fi
+    say "$CROWD_KIND: $1 sessions in $(((${EPOCHREALTIME/./} - from) / 1000)) ms"
+}
+
+# start_both: Cambio with few sessions in the floor's place, and with the crowd.
+start_both() {
+    start_few
+    use_cambio && crowd_table
+    start_cambio "$WORK/cambio" crowd ''
+    CANDIDATE_PID=$PID
+    wait_ready "$WORK/cambio" "$ADMIN_PORT"
+}
+
+start_few() {
+    SIDE=$WORK/floor && crowd_table
+    start_cambio "$WORK/floor" crowd '' "$FLOOR_PORT" "$OTHER_ADMIN_PORT"
+    FLOOR_PID=$PID
+    wait_ready "$WORK/floor" "$OTHER_ADMIN_PORT"
+}
+
+# few_again: sign-ons have made many of the few.
+few_again() {
+    local port
+    port=$(crowd_port floor)
+    kill "$FLOOR_PID"
+    wait "$FLOOR_PID" || true
+    case $CROWD_KIND in
+    sqlite) rm -rf "$WORK/floor/data" ;;
+    redis) redis-cli -p "$port" flushall >/dev/null ;;
+    postgres) "$(postgres_bin psql)" -q -h 127.0.0.1 -p "$port" -U bench -d postgres -c 'DROP SCHEMA cambio CASCADE' 2>/dev/null ;;
+    esac
+    crowd_of "$FEW"
+    start_few
+    use_floor
+}
+
+# prepare_growth STORY: round by round, tokens that nobody has used.
+prepare_growth() {
+    local lines
+    case $1 in
+    *-refresh*)
+        lines=$(($(wc -l <"$SIDE/all-refresh") / (ROUNDS + 1)))
+        sed -n "$((round * lines + 1)),$(((round + 1) * lines))p" "$SIDE/all-refresh" >"$SIDE/refresh"
+        ;;
+    *-signon*)
+        [[ $SIDE != "$WORK/floor" ]] || few_again
+        mint $((RATE * SECONDS_EACH * 5 / 4 + 5000))
+        ;;
+    esac
+}
+
+# crowd_bytes COUNT: what the store of $SIDE takes, by the number of sessions.
+crowd_bytes() {
+    local port bytes
+    port=$(crowd_port "$SIDE")
+    case $CROWD_KIND in
+    sqlite) bytes=$(stat -c %s "$SIDE/data/cambio.db") ;;
+    redis) bytes=$(redis-cli -p "$port" info memory | tr -d '\r' | sed -n 's/^used_memory://p') ;;
+    postgres)
+        bytes=$("$(postgres_bin psql)" -h 127.0.0.1 -p "$port" -U bench -d postgres -Atc \
+            "SELECT sum(pg_total_relation_size('cambio.' || t)) FROM unnest('{sessions,devices,accounts}'::text[]) t")
+        ;;
+    esac
+    echo $((bytes / $1))
+}

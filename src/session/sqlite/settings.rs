@@ -1,0 +1,69 @@
+//! What `[store]` says with `kind = "sqlite"`. `settings.rs` of `session` reads it; nothing is
+//! opened here.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::domain::setting::{Problems, join};
+
+/// `kind = "sqlite"`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct SqliteSettings {
+    /// The database file. Its directory must exist and be writable. (The default stands here
+    /// and not among the configuration's, where it would be a key that `memory` does not know.)
+    #[serde(default = "default_path")]
+    pub(super) path: PathBuf,
+    /// Memory for cached pages, in bytes: three quarters for the writer, one for the readers.
+    #[serde(default = "default_cache_size")]
+    pub(super) cache_size: u64,
+    /// The most writes that are committed together.
+    #[serde(default = "default_max_batch")]
+    pub(super) max_batch: usize,
+    /// The most writes that wait; one more is refused at once.
+    #[serde(default = "default_queue")]
+    pub(super) queue: usize,
+    /// Connections for reading.
+    #[serde(default = "default_readers")]
+    pub(super) readers: usize,
+}
+
+impl SqliteSettings {
+    /// Notes everything that is wrong with them.
+    pub(in super::super) fn check(&self, path: &str, problems: &mut Problems) {
+        let mut hold = |key: &str, holds: bool, rule: &str| {
+            if !holds {
+                problems.push(join(path, key), rule);
+            }
+        };
+        hold("path", !self.path.as_os_str().is_empty(), "must not be empty");
+        let cache = 1 << 20..=1 << 40;
+        hold("cache_size", cache.contains(&self.cache_size), "must be 1 MiB to 1 TiB, in bytes");
+        hold("max_batch", (1..=4096).contains(&self.max_batch), "must be 1 to 4096");
+        hold("queue", (1..=1 << 20).contains(&self.queue), "must be 1 to 1048576");
+        hold("readers", (1..=64).contains(&self.readers), "must be 1 to 64");
+    }
+}
+
+fn default_path() -> PathBuf {
+    "/var/lib/cambio/cambio.db".into()
+}
+
+/// Larger is slower: when a page of the tree is split, SQLite looks through its whole cache at the
+/// commit. Sign-ons touch few pages, and the kernel has the others.
+fn default_cache_size() -> u64 {
+    16 * 1024 * 1024
+}
+
+fn default_max_batch() -> usize {
+    256
+}
+
+fn default_queue() -> usize {
+    4096
+}
+
+fn default_readers() -> usize {
+    2
+}
