@@ -13,6 +13,7 @@ use super::error::{self, Consequence, Error};
 use super::on::{Caller, On};
 use super::pool::Pool;
 use super::sql::Statements;
+use super::stall::Stall;
 use crate::session::StoreError;
 
 /// How long after its caller's deadline an operation keeps its connection for an answer. A
@@ -33,6 +34,9 @@ pub(super) trait Operation: Send + Sync + 'static {
     /// Whether it begins transactions, which an error may leave open.
     const IS_TRANSACTION: bool = false;
 
+    /// Whether it changes something.
+    const WRITES: bool = true;
+
     /// Carries it out.
     fn run(&self, on: On<'_>) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
@@ -43,6 +47,7 @@ pub(super) struct Shared {
     pub(super) sql: Statements,
     /// For one call, waiting for a connection included.
     pub(super) timeout: Duration,
+    pub(super) stall: Stall,
 }
 
 impl PostgresStore {
@@ -53,8 +58,12 @@ impl PostgresStore {
     pub(super) async fn call<O: Operation>(&self, operation: O) -> Result<O::Answer, StoreError> {
         let shared = Arc::clone(&self.shared);
         let deadline = Instant::now() + shared.timeout;
+        if O::WRITES {
+            shared.commits(deadline).await?;
+        }
         let place = shared.pool.place(deadline).await.map_err(|f| error::unavailable(&f))?;
         let (answer, answered) = oneshot::channel();
+        let asked = Arc::clone(&shared);
         tokio::spawn(async move {
             let outcome = shared.carry_out(&operation, deadline, &answer).await;
             drop(place);
@@ -63,7 +72,10 @@ impl PostgresStore {
         });
         match tokio::time::timeout_at(deadline.into(), answered).await {
             Ok(Ok(outcome)) => outcome,
-            _ => Err(error::late()),
+            _ => {
+                asked.stall.begins();
+                Err(error::late())
+            }
         }
     }
 }
@@ -85,6 +97,7 @@ impl Shared {
             let running = operation.run(on);
             let Ok(outcome) = tokio::time::timeout_at((deadline + LINGER).into(), running).await
             else {
+                self.pool.doubt();
                 return Err(error::late());
             };
             let error = match outcome {

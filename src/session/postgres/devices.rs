@@ -44,6 +44,8 @@ struct List {
 impl Operation for List {
     type Answer = Vec<Device>;
 
+    const WRITES: bool = false;
+
     async fn run(&self, on: On<'_>) -> Result<Vec<Device>, Error> {
         let owner = row::owner(&self.tenant, &self.account);
         on.rows(&on.sql.list_devices, &owner).await?.iter().map(row::device).collect()
@@ -83,7 +85,11 @@ impl Operation for Set {
 
     async fn run(&self, on: On<'_>) -> Result<bool, Error> {
         let owner = row::owner(&self.tenant, &self.account);
-        let change = [Value::Text(self.device.as_str()), Value::Int2(row::state_number(self.to))];
+        let change = [
+            Value::Text(self.device.as_str()),
+            Value::Int2(row::state_number(self.to)),
+            Value::Float8(on.ends_at()),
+        ];
         let values = row::with(&owner, &change);
         let (begun, (locked, set), committed) = join3(
             on.simple(BEGIN),
@@ -93,8 +99,11 @@ impl Operation for Set {
         .await;
         begun?;
         locked?;
-        let set = set?.as_ref().map(|set| row::column(set, 0)).transpose()?;
+        let set = set?.ok_or(Error::Content("an answer"))?;
         committed?;
-        Ok(set.unwrap_or(false))
+        if !row::column::<bool>(&set, 1)? {
+            return Err(Error::OutOfTime);
+        }
+        row::column(&set, 0)
     }
 }

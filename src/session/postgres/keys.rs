@@ -26,6 +26,8 @@ struct Load(String);
 impl Operation for Load {
     type Answer = Option<Versioned>;
 
+    const WRITES: bool = false;
+
     async fn run(&self, on: On<'_>) -> Result<Option<Versioned>, Error> {
         let found = on.row(&on.sql.load_keys, &[Value::Text(&self.0)]).await?;
         let Some(found) = found else { return Ok(None) };

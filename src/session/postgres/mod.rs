@@ -12,12 +12,14 @@ mod look;
 mod on;
 mod page;
 mod pool;
+mod primary;
 mod refresh;
 mod row;
 mod schema;
 mod sessions;
 pub(super) mod settings;
 mod sql;
+mod stall;
 mod sweep;
 mod tickets;
 mod value;
@@ -36,6 +38,7 @@ use pool::Pool;
 use schema::Migrate;
 use settings::PostgresStoreSettings;
 use sql::Statements;
+use stall::Stall;
 
 /// A database that has been reached and has the right schema.
 pub(super) struct PostgresStore {
@@ -89,7 +92,8 @@ impl PostgresStore {
         };
         let timeout = server.timeout();
         let sql = Statements::new(&settings.schema);
-        let shared = Shared { pool: Pool::new(server, settings.prepared_statements), sql, timeout };
+        let pool = Pool::new(server, settings.prepared_statements);
+        let shared = Shared { pool, sql, timeout, stall: Stall::default() };
         Ok(Self { shared: Arc::new(shared), schema: settings.schema.clone() })
     }
 

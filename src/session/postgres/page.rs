@@ -37,6 +37,8 @@ pub(super) struct Read {
 impl Operation for Read {
     type Answer = Page;
 
+    const WRITES: bool = false;
+
     async fn run(&self, on: On<'_>) -> Result<Page, Error> {
         let first = Place::default();
         // Nothing that is stored has an empty tenant: all are behind this.

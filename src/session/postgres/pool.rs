@@ -10,24 +10,27 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Client, Statement};
 
 use super::error::{self, Error};
+use super::primary::{Newest, Primary};
 use super::row;
 use super::sql::Statements;
 use super::value;
 use crate::session::StoreError;
+use crate::support::Fault;
+use crate::support::FaultKind;
 use crate::support::postgres::PostgresServer;
-use crate::support::{Fault, FaultKind};
 
 /// How long a connection is used: so that its [`ServerClock`] drifts by no more than a part of
 /// a second, and that nodes find their way to a server that has come back behind a balancer.
 const LIFETIME: Duration = Duration::from_secs(1800);
 
-/// Connections to one server.
+/// Connections to the server, or to the one of several that is the primary.
 pub(super) struct Pool {
     server: PostgresServer,
     /// Whether the server is to remember the statement that is sent most.
     is_preparing: bool,
     places: Arc<Semaphore>,
     idle: Mutex<Idle>,
+    newest: Newest,
 }
 
 /// A connection and what is known of it.
@@ -74,7 +77,8 @@ impl ServerClock {
 impl Pool {
     pub(super) fn new(server: PostgresServer, is_preparing: bool) -> Self {
         let places = Arc::new(Semaphore::new(server.max_connections()));
-        Self { server, is_preparing, places, idle: Mutex::default() }
+        server.look_again();
+        Self { server, is_preparing, places, idle: Mutex::default(), newest: Newest::default() }
     }
 
     /// A turn to have a connection: first come, first served.
@@ -130,10 +134,10 @@ impl Pool {
         sql: &Statements,
         deadline: Instant,
     ) -> Result<(Client, ServerClock), StoreError> {
-        let client = self.server.connect(deadline).await.map_err(|f| error::unavailable(&f))?;
-        let checked = tokio::time::timeout_at(deadline.into(), check(&client, sql)).await;
-        let clock = checked.map_err(|_| error::late())?.map_err(|e| e.told())?;
-        Ok((client, clock))
+        let newest = self.server.is_one_of_several().then_some(&self.newest);
+        let primary = Primary { sql, newest };
+        let connected = self.server.connect_to(&primary, deadline).await;
+        connected.map_err(|fault| error::unavailable(&fault))
     }
 
     /// Takes a connection back, on which nothing is under way.
@@ -141,6 +145,9 @@ impl Pool {
         let mut idle = self.idle.lock();
         let connection = held.connection;
         let is_worn = connection.clock.read_at.elapsed() > LIFETIME;
+        if is_worn {
+            self.server.look_again();
+        }
         if held.epoch == idle.epoch && !connection.client.is_closed() && !is_worn {
             idle.connections.push(connection);
         }
@@ -152,6 +159,13 @@ impl Pool {
         let mut idle = self.idle.lock();
         idle.epoch = idle.epoch.wrapping_add(1);
         idle.connections.clear();
+        self.server.look_again();
+    }
+
+    /// Looks for the primary with the next connection that is made: one that has not answered may
+    /// be one no longer.
+    pub(super) fn doubt(&self) {
+        self.server.look_again();
     }
 }
 

@@ -103,6 +103,8 @@ struct Find {
 impl Operation for Find {
     type Answer = Option<Stored>;
 
+    const WRITES: bool = false;
+
     async fn run(&self, on: On<'_>) -> Result<Self::Answer, Error> {
         let key = row::key(&self.tenant, &self.account, self.id);
         let found = on.row(&on.sql.find_session, &key).await?;
@@ -118,6 +120,8 @@ struct List {
 
 impl Operation for List {
     type Answer = Vec<Session>;
+
+    const WRITES: bool = false;
 
     async fn run(&self, on: On<'_>) -> Result<Vec<Session>, Error> {
         let owner = row::owner(&self.tenant, &self.account);
@@ -165,23 +169,28 @@ impl Operation for EndAll {
 
     async fn run(&self, on: On<'_>) -> Result<u32, Error> {
         let owner = row::owner(&self.tenant, &self.account);
-        let values = row::with(&owner, &[Value::Int8(self.now.secs())]);
+        let alive_in_time = [Value::Int8(self.now.secs()), Value::Float8(on.ends_at())];
+        let values = row::with(&owner, &alive_in_time);
         let (begun, (locked, ended), committed) = join3(
             on.simple(BEGIN),
-            join(on.rows(&on.sql.find_account, &owner), on.execute(&on.sql.end_account, &values)),
+            join(on.rows(&on.sql.find_account, &owner), on.row(&on.sql.end_account, &values)),
             on.simple("COMMIT"),
         )
         .await;
         begun?;
         locked?;
-        let ended = ended?;
+        let ended = ended?.ok_or(Error::Content("a count"))?;
         committed?;
-        Ok(u32::try_from(ended).unwrap_or(u32::MAX))
+        if !row::column::<bool>(&ended, 1)? {
+            return Err(Error::OutOfTime);
+        }
+        Ok(u32::try_from(row::column::<i64>(&ended, 0)?).unwrap_or(u32::MAX))
     }
 }
 
 struct Check;
 
+/// Changes nothing, but is about those that do: where they cannot be committed, it is not ready.
 impl Operation for Check {
     type Answer = ();
 

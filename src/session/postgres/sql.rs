@@ -83,8 +83,15 @@ statements! {
     delete_session: concat!("DELETE FROM @sessions s WHERE ", key!());
     evict_sessions: "UPDATE @sessions SET evicted = true WHERE tenant = $1 AND account = $2
         AND (ends_at, number) IN (SELECT * FROM unnest($3, $4))";
-    end_account: "DELETE FROM @sessions
-        WHERE tenant = $1 AND account = $2 AND expires_at > $3 AND NOT evicted";
+    /// Answers how many, and whether it was in time: late, as [`Self::rotate`], it would end what
+    /// was begun since.
+    end_account: "WITH gone AS (
+            DELETE FROM @sessions
+            WHERE tenant = $1 AND account = $2 AND expires_at > $3 AND NOT evicted
+                AND statement_timestamp() <= to_timestamp($4)
+            RETURNING 1
+        )
+        SELECT count(*), statement_timestamp() <= to_timestamp($4) FROM gone";
 
     find_device: "SELECT state, class FROM @devices WHERE tenant = $1 AND account = $2 AND id = $3";
     /// How many devices the account has that are not deleted, in all and of a class, and
@@ -103,17 +110,18 @@ statements! {
         WHERE tenant = $1 AND account = $2 AND id = $3 AND state <> 2";
     /// Changes a device's state and what its sessions know of it; a deleted one can become
     /// deleted again, and nothing else. Deleting ends the sessions. Answers whether there was
-    /// one to change.
+    /// one to change, and whether it was in time: late, it would undo what was done since.
     set_device: "WITH changed AS (
             UPDATE @devices SET state = $4
             WHERE tenant = $1 AND account = $2 AND id = $3 AND (state <> 2 OR $4 = 2)
+                AND statement_timestamp() <= to_timestamp($5)
             RETURNING 1
         ), told AS (
             UPDATE @sessions SET device_state = $4, evicted = evicted OR $4 = 2
             WHERE tenant = $1 AND account = $2 AND device = $3 AND device_state <> $4
                 AND EXISTS (SELECT FROM changed)
         )
-        SELECT EXISTS (SELECT FROM changed)";
+        SELECT EXISTS (SELECT FROM changed), statement_timestamp() <= to_timestamp($5)";
 
     put_ticket: "INSERT INTO @tickets (digest, tenant, service, account, expires_at, sign_on)
         VALUES ($1, $2, $3, $4, $5, $6)
@@ -156,6 +164,12 @@ statements! {
     check: "SELECT current_setting('transaction_read_only') = 'on',
             coalesce(current_setting('synchronous_commit', true), 'on'),
             extract(epoch FROM clock_timestamp())::float8";
+    /// Is written and waited for as every change is, and changes nothing.
+    probe: "SELECT pg_logical_emit_message(true, 'cambio', '')";
+    /// Which database it is, and which timeline a server writes that takes writes: the first eight
+    /// digits of its file of WAL.
+    timeline: "SELECT (SELECT system_identifier FROM pg_control_system()),
+            ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint";
 }
 
 /// The statement or migration with its tables in a schema.

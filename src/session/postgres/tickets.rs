@@ -56,6 +56,8 @@ struct Peek(OneTimeClaim);
 impl Operation for Peek {
     type Answer = Option<Ticket>;
 
+    const WRITES: bool = false;
+
     async fn run(&self, on: On<'_>) -> Result<Option<Ticket>, Error> {
         let found = on.row(&on.sql.find_ticket, &[Value::Bytes(&self.0.0)]).await?;
         found.as_ref().map(row::ticket).transpose()

@@ -7,6 +7,7 @@
 //! | `cambio:{tenant/account}:d` | hash of devices: id → record; stays |
 //! | `cambio:{tenant/account}:t:digest` | a one-time ticket; expires |
 //! | `cambio:{tenant/account}:e:end.number` | that a session was ended by another sign-on or with its device; expires |
+//! | `cambio:{tenant/account}:u:end.number` | that nobody has been told of a session's current pair; expires |
 //! | `cambio:{tenant/account}:w` | written and gone at once, where a later write must be waited for |
 //! | `cambio:t:digest` | whose ticket it is; expires with it |
 //! | `cambio:k:name` | a key ring; stays |
@@ -81,6 +82,11 @@ impl AccountNames {
         format!("{}e:", self.stem)
     }
 
+    /// The note that nobody has been told of a session's current pair.
+    pub(super) fn unheard(&self, field: &str) -> String {
+        format!("{}u:{field}", self.stem)
+    }
+
     /// A key that lives for a moment.
     pub(super) fn mark(&self) -> String {
         format!("{}w", self.stem)
@@ -107,7 +113,13 @@ mod tests {
         let (_, keys) = of("1663");
         assert_eq!(keys.sessions, "cambio:{nagra/1663}:s");
         let digest = OneTimeClaim([0; 32]);
-        for key in [keys.devices.clone(), keys.ticket(&digest), keys.gone(), keys.mark()] {
+        for key in [
+            keys.devices.clone(),
+            keys.ticket(&digest),
+            keys.gone(),
+            keys.unheard("1.1"),
+            keys.mark(),
+        ] {
             assert!(key.starts_with("cambio:{nagra/1663}:"), "{key}");
         }
     }

@@ -1,14 +1,16 @@
 //! Refreshing: one script decides. Only when it finds no session a second call looks why: who
 //! ended it has left the note in the same step, so it is there by then.
 
+use std::time::Instant;
+
 use redis::Value;
 
 use super::names::AccountNames;
 use super::{RedisStore, record, time_to_live, unreadable};
 use crate::domain::Timestamp;
 use crate::session::{
-    DeviceState, LAST_GENERATION, NextPair, PresentedRefresh, RefreshError, Refreshed, StoreError,
-    rules,
+    DeviceState, LAST_GENERATION, NextPair, PresentedRefresh, RefreshError, Refreshed, Session,
+    StoreError, rules,
 };
 
 impl RedisStore {
@@ -25,6 +27,8 @@ impl RedisStore {
         let owner = record::owner(&presented.device, &next.service);
         let expires_at = next.expires_at.min(presented.id.ends_at);
         let account = next.account.as_ref().map(record::json).transpose()?.unwrap_or_default();
+        let unheard = keys.unheard(&record::field(presented.id));
+        let deadline = Instant::now() + self.deadline;
         let done = self
             .write(
                 &self.scripts.refresh,
@@ -42,6 +46,7 @@ impl RedisStore {
                     time_to_live(expires_at, now).to_string().as_bytes(),
                     next.grace.as_secs().to_string().as_bytes(),
                     if self.replicas.is_some() { b"1" } else { b"0" },
+                    unheard.as_bytes(),
                 ],
             )
             .await?;
@@ -62,11 +67,13 @@ impl RedisStore {
                 RefreshError::Exhausted
             }
             Some(b'R' | b'P') => {
-                let Value::BulkString(answer) = done.acknowledged()? else {
-                    return Err(unknown().into());
-                };
                 let session = record::session(&presented.tenant, presented.id, &answer[1..])?;
-                return Ok(match answer[0] {
+                let letter = answer[0];
+                if let Err(error) = done.acknowledged() {
+                    self.note_unheard(&keys, &unheard, &session, now, deadline).await;
+                    return Err(error.into());
+                }
+                return Ok(match letter {
                     b'R' => Refreshed::Rotated(session),
                     _ => Refreshed::Replayed(session),
                 });
@@ -74,6 +81,32 @@ impl RedisStore {
             _ => return Err(unknown().into()),
         };
         Err(refusal)
+    }
+
+    /// Notes that nobody is told of the session's pair, which too few replicas have. Else whoever
+    /// comes back with the token before it, when they are there again, would be too late for
+    /// `grace` and look like a thief. If it cannot be noted, that is how it will be.
+    async fn note_unheard(
+        &self,
+        keys: &AccountNames,
+        note: &str,
+        session: &Session,
+        now: Timestamp,
+        deadline: Instant,
+    ) {
+        let call = self.scripts.unheard.on(
+            &[&keys.sessions],
+            &[
+                record::field(session.id).as_bytes(),
+                session.generation.to_string().as_bytes(),
+                session.issued_at.secs().to_string().as_bytes(),
+                note.as_bytes(),
+                time_to_live(session.expires_at, now).to_string().as_bytes(),
+            ],
+        );
+        if let Err(fault) = self.masters.call(&keys.sessions, call, deadline).await {
+            tracing::debug!("an unacknowledged refresh is not noted: {fault}");
+        }
     }
 
     /// Why a session is not there that this token was once good for.

@@ -1,5 +1,6 @@
 //! The scripts that run inside Redis. Each file in `lua/` says what it answers; the rules in
-//! them are those of `session::rules`, and the conformance suite holds both to the same.
+//! them are those of `session::rules`, and the conformance suite holds both to the same. Those
+//! that write are void when they arrive late: `lua/in_time.lua` stands before each of them.
 
 use crate::support::redis::Script;
 
@@ -8,6 +9,7 @@ use crate::support::redis::Script;
 pub(super) struct Scripts {
     pub(super) begin: Script,
     pub(super) refresh: Script,
+    pub(super) unheard: Script,
     pub(super) gone: Script,
     pub(super) end: Script,
     pub(super) end_all: Script,
@@ -16,17 +18,25 @@ pub(super) struct Scripts {
     pub(super) swap: Script,
 }
 
+/// A script that writes.
+macro_rules! writes {
+    ($file:literal) => {
+        Script::in_time(concat!(include_str!("lua/in_time.lua"), include_str!($file)))
+    };
+}
+
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            begin: Script::new(include_str!("lua/begin.lua")),
-            refresh: Script::new(include_str!("lua/refresh.lua")),
+            begin: writes!("lua/begin.lua"),
+            refresh: writes!("lua/refresh.lua"),
+            unheard: writes!("lua/unheard.lua"),
             gone: Script::new(include_str!("lua/gone.lua")),
-            end: Script::new(include_str!("lua/end.lua")),
-            end_all: Script::new(include_str!("lua/end_all.lua")),
-            change_device: Script::new(include_str!("lua/change_device.lua")),
-            put: Script::new(include_str!("lua/put.lua")),
-            swap: Script::new(include_str!("lua/swap.lua")),
+            end: writes!("lua/end.lua"),
+            end_all: writes!("lua/end_all.lua"),
+            change_device: writes!("lua/change_device.lua"),
+            put: writes!("lua/put.lua"),
+            swap: writes!("lua/swap.lua"),
         }
     }
 }

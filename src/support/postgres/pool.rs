@@ -1,4 +1,4 @@
-//! A small pool of connections to one PostgreSQL server. A connection comes back only when its
+//! A small pool of connections to a PostgreSQL server, or to any of several. A connection comes back only when its
 //! user says that nothing is under way on it; one that is dropped in the middle of something
 //! is closed, so that nobody reads another's answer or waits for another's query.
 
@@ -29,7 +29,7 @@ struct Kept {
 
 /// Ends a connection's task when its user gives up in the middle of something: a server that
 /// says nothing would keep it for ever.
-struct EndsUnlessGivenBack(Option<AbortHandle>);
+pub(super) struct EndsUnlessGivenBack(pub(super) Option<AbortHandle>);
 
 impl Drop for EndsUnlessGivenBack {
     fn drop(&mut self) {

@@ -1,10 +1,10 @@
 //! What the `postgres` table takes and refuses.
 
 use serde_json::{Value, json};
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 
 use super::*;
-use crate::domain::setting::parse;
+use crate::domain::setting::{Problems, parse};
 
 fn problems_of(table: Value) -> Vec<String> {
     let mut problems = Problems::default();
@@ -24,6 +24,10 @@ fn server(table: Value) -> PostgresServer {
 #[test]
 fn defaults_are_enough() {
     assert!(problems_of(json!({})).is_empty());
+    let server = server(json!({}));
+    let config = server.hosts.configs().next().unwrap();
+    assert_eq!(config.get_hosts(), [Host::Tcp("127.0.0.1".to_owned())]);
+    assert_eq!(config.get_ports(), [5432]);
 }
 
 #[test]
@@ -42,14 +46,65 @@ fn every_problem_is_named_by_its_key() {
 fn the_settings_become_the_connection() {
     let server = server(json!({"host": "p.example.com", "port": 6432, "database": "shop",
         "user": "reader", "password": "hunter2", "allow_plain": true}));
-    assert_eq!(server.config.get_hosts(), [Host::Tcp("p.example.com".to_owned())]);
-    assert_eq!(server.config.get_ports(), [6432]);
-    assert_eq!(server.config.get_dbname(), Some("shop"));
-    assert_eq!(server.config.get_user(), Some("reader"));
-    assert_eq!(server.config.get_password(), Some(&b"hunter2"[..]));
-    assert_eq!(server.config.get_ssl_mode(), SslMode::Disable);
-    assert!(server.config.get_options().is_none(), "a proxy would refuse startup options");
+    let config = server.hosts.configs().next().unwrap();
+    assert_eq!(config.get_hosts(), [Host::Tcp("p.example.com".to_owned())]);
+    assert_eq!(config.get_ports(), [6432]);
+    assert_eq!(config.get_dbname(), Some("shop"));
+    assert_eq!(config.get_user(), Some("reader"));
+    assert_eq!(config.get_password(), Some(&b"hunter2"[..]));
+    assert_eq!(config.get_ssl_mode(), SslMode::Disable);
+    assert!(config.get_options().is_none(), "a proxy would refuse startup options");
     assert!(!format!("{server:?}").contains("hunter2"));
+}
+
+#[test]
+fn several_hosts_are_one_server_each() {
+    let hosts = json!({"hosts": ["a.example.com:5432", "[::1]:6432", "/run/postgresql:5433"],
+        "user": "reader", "password": "hunter2", "allow_plain": true});
+    let server = server(hosts);
+    let places: Vec<_> = server.hosts.configs().map(|c| (c.get_hosts(), c.get_ports())).collect();
+    let tcp = |host: &str| vec![Host::Tcp(host.to_owned())];
+    let socket = [Host::Unix("/run/postgresql".into())];
+    assert_eq!(
+        places,
+        [
+            (&tcp("a.example.com")[..], &[5432][..]),
+            (&tcp("::1")[..], &[6432][..]),
+            (&socket[..], &[5433][..]),
+        ]
+    );
+    for config in server.hosts.configs() {
+        assert_eq!(config.get_user(), Some("reader"));
+        assert_eq!(config.get_password(), Some(&b"hunter2"[..]));
+    }
+}
+
+#[test]
+fn a_server_is_said_in_one_way() {
+    let hosts = json!(["127.0.0.1:5432", "127.0.0.1:5433"]);
+    assert!(problems_of(json!({"hosts": hosts})).is_empty());
+    assert_eq!(problems_of(json!({"hosts": hosts, "host": "127.0.0.1"})), ["postgres.host"]);
+    assert_eq!(problems_of(json!({"hosts": hosts, "port": 5432})), ["postgres.port"]);
+}
+
+#[test]
+fn hosts_are_a_list_of_different_places() {
+    for hosts in [
+        json!([]),
+        json!(["127.0.0.1"]),
+        json!(["127.0.0.1:0"]),
+        json!(["127.0.0.1:65536"]),
+        json!([":5432"]),
+        json!(["::1:5432"]),
+        json!(["a@127.0.0.1:5432"]),
+        json!(["127.0.0.1:5432", "127.0.0.1:5433", "127.0.0.1:5432"]),
+        json!((1..=17).map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>()),
+    ] {
+        assert_eq!(problems_of(json!({"hosts": hosts})), ["postgres.hosts"], "{hosts}");
+    }
+    let hosts = json!(["127.0.0.1:5432", "10.0.0.1:5432", "10.0.0.2:5432"]);
+    assert_eq!(problems_of(json!({"hosts": hosts})), ["postgres.tls"]);
+    assert!(problems_of(json!({"hosts": hosts, "allow_plain": true})).is_empty());
 }
 
 #[test]
@@ -59,7 +114,7 @@ fn tls_is_required_once_it_is_enabled() {
     let made = rcgen::generate_simple_self_signed(["db.example.com".to_owned()]).unwrap();
     std::fs::write(&file, made.cert.pem()).unwrap();
     let server = server(json!({"host": "db.example.com", "tls": {"ca_file": file}}));
-    assert_eq!(server.config.get_ssl_mode(), SslMode::Require);
+    assert_eq!(server.hosts.configs().next().unwrap().get_ssl_mode(), SslMode::Require);
     assert!(server.tls.is_some());
 }
 

@@ -1,7 +1,8 @@
 //! What a [`Node`](super::node::Node) is asked and how it answers: a command or a script, with
 //! or without waiting for replicas, and the replies that say "ask somebody else".
 
-use std::time::Duration;
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Pipeline, RedisError, ServerErrorKind, Value};
 
@@ -13,13 +14,21 @@ use crate::support::{Fault, FaultKind};
 pub struct Script {
     code: &'static str,
     hash: String,
+    is_timed: bool,
 }
 
 impl Script {
     /// From its Lua text.
     #[must_use]
     pub fn new(code: &'static str) -> Self {
-        Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
+        Self { code, hash: redis::Script::new(code).get_hash().to_owned(), is_timed: false }
+    }
+
+    /// One that gets a further argument at the end: until when its caller waits, in microseconds
+    /// of the server's clock. It must do nothing and answer the error `LATE` after that.
+    #[must_use]
+    pub fn in_time(code: &'static str) -> Self {
+        Self { is_timed: true, ..Self::new(code) }
     }
 
     /// Runs it on keys of one slot.
@@ -40,6 +49,8 @@ impl Script {
             command: build("EVALSHA", &self.hash),
             in_full: Some(build("EVAL", self.code)),
             replicas: None,
+            is_timed: self.is_timed,
+            deadline: None,
         }
     }
 }
@@ -51,6 +62,10 @@ pub struct Call {
     /// For a server that does not know the script.
     in_full: Option<Cmd>,
     replicas: Option<Replicas>,
+    /// Its last argument is missing, which says until when somebody waits for it.
+    is_timed: bool,
+    /// When its caller gives up.
+    deadline: Option<Instant>,
 }
 
 /// How many replicas must have a write before it counts, and how long that may take.
@@ -84,11 +99,13 @@ pub(super) enum Reply {
     NotMaster,
     /// The script is not known here.
     NoScript,
+    /// By the server's clock nobody waits for it any more; it was not carried out.
+    Late,
 }
 
 impl From<Cmd> for Call {
     fn from(command: Cmd) -> Self {
-        Self { command, in_full: None, replicas: None }
+        Self { command, in_full: None, replicas: None, is_timed: false, deadline: None }
     }
 }
 
@@ -107,23 +124,40 @@ impl Call {
         }
     }
 
-    /// How much longer than other calls the answer may take.
-    pub(super) fn extra_time(&self) -> Duration {
-        self.replicas.map_or(Duration::ZERO, |replicas| replicas.within)
+    /// The same for a caller who gives up then.
+    pub(super) fn by(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 
-    /// The command alone, if nothing is to be sent with it.
-    pub(super) fn alone(&self, asking: bool) -> Option<&Cmd> {
-        (!asking && self.replicas.is_none()).then_some(&self.command)
+    /// When one who sends it now gives up, if an answer is waited for until `patience`.
+    pub(super) fn given_up_at(&self, patience: Instant) -> Instant {
+        let patience = patience + self.replicas.map_or(Duration::ZERO, |replicas| replicas.within);
+        self.deadline.map_or(patience, |deadline| deadline.min(patience))
+    }
+
+    /// The same with its last argument, if it lacks one: until when somebody waits for it, by the
+    /// clock of the server that it is sent to.
+    pub(super) fn until<'a>(&'a self, moment: impl FnOnce() -> u64) -> Cow<'a, Cmd> {
+        if !self.is_timed {
+            return Cow::Borrowed(&self.command);
+        }
+        let mut command = self.command.clone();
+        command.arg(moment());
+        Cow::Owned(command)
+    }
+
+    /// Whether the command can be sent alone, because nothing is to be sent with it.
+    pub(super) fn is_alone(&self, asking: bool) -> bool {
+        !asking && self.replicas.is_none()
     }
 
     /// Everything that is to be sent, in one piece, so that nothing comes between.
-    pub(super) fn pipeline(&self, asking: bool) -> (Pipeline, usize) {
+    pub(super) fn pipeline(&self, command: Cmd, asking: bool) -> (Pipeline, usize) {
         let mut pipeline = Pipeline::new();
         if asking {
             pipeline.cmd("ASKING");
         }
-        pipeline.add_command(self.command.clone());
+        pipeline.add_command(command);
         if let Some(Replicas { count, within }) = self.replicas {
             let millis = u64::try_from(within.as_millis()).unwrap_or(u64::MAX).max(1);
             pipeline.cmd("WAIT").arg(count).arg(millis);
@@ -155,6 +189,9 @@ impl Reply {
     }
 
     fn of(error: &RedisError) -> Result<Self, Fault> {
+        if error.code() == Some("LATE") {
+            return Ok(Self::Late);
+        }
         let to = || error.redirect_node().map(|(address, _)| address.to_owned());
         let redis::ErrorKind::Server(kind) = error.kind() else { return Err(fault(error)) };
         Ok(match (kind, to()) {

@@ -78,6 +78,7 @@ impl Cluster {
                     tokio::time::sleep(BETWEEN).await;
                     continue;
                 }
+                Ok(Reply::Late) => return Err(Fault::late()),
                 Ok(Reply::NoScript) => call = call.in_full(),
                 Ok(Reply::Moved(to)) => {
                     (node, asking) = (self.0.node_from(&node, &to)?, false);

@@ -11,6 +11,7 @@ use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 
+use super::clock::ServerClock;
 use crate::support::{Fault, FaultKind};
 
 /// How long after a failed attempt the next one may begin.
@@ -21,7 +22,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Lane(Arc<Mutex<State>>);
 
 /// A connection that was good when it was last used.
-pub(super) struct Live(MultiplexedConnection);
+pub(super) struct Live {
+    connection: MultiplexedConnection,
+    clock: Mutex<Reading>,
+}
+
+/// What is known of the time at the other end.
+struct Reading {
+    clock: ServerClock,
+    is_being_read: bool,
+}
 
 #[derive(Default)]
 struct State {
@@ -33,9 +43,39 @@ struct State {
 type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Fault>>>;
 
 impl Live {
+    /// A new connection, whose server says what time it is there.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it does not.
+    pub(super) async fn new(
+        mut connection: MultiplexedConnection,
+        timeout: Duration,
+    ) -> Result<Self, Fault> {
+        let clock = ServerClock::read(&mut connection, timeout).await?;
+        Ok(Self { connection, clock: Mutex::new(Reading { clock, is_being_read: false }) })
+    }
+
     /// For one call.
     pub(super) fn connection(&self) -> MultiplexedConnection {
-        self.0.clone()
+        self.connection.clone()
+    }
+
+    /// The server's clock. One that was read long ago is read again for the calls that follow.
+    pub(super) fn clock(self: &Arc<Self>, timeout: Duration) -> ServerClock {
+        let mut reading = self.clock.lock();
+        if reading.clock.is_old() && !reading.is_being_read {
+            reading.is_being_read = true;
+            let live = Arc::clone(self);
+            tokio::spawn(async move {
+                let read = ServerClock::read(&mut live.connection(), timeout).await;
+                let mut reading = live.clock.lock();
+                reading.is_being_read = false;
+                if let Ok(clock) = read {
+                    reading.clock = clock;
+                }
+            });
+        }
+        reading.clock
     }
 }
 
@@ -46,7 +86,7 @@ impl Lane {
     /// A [`Fault`] of the attempt; nobody has seen a command.
     pub(super) async fn live<F>(&self, connect: impl FnOnce() -> F) -> Result<Arc<Live>, Fault>
     where
-        F: Future<Output = Result<MultiplexedConnection, Fault>> + Send + 'static,
+        F: Future<Output = Result<Live, Fault>> + Send + 'static,
     {
         let attempt = {
             let mut state = self.0.lock();
@@ -81,10 +121,10 @@ impl Lane {
 /// Connects in a task of its own, which notes the outcome.
 fn begin<F>(place: Arc<Mutex<State>>, connect: F) -> Attempt
 where
-    F: Future<Output = Result<MultiplexedConnection, Fault>> + Send + 'static,
+    F: Future<Output = Result<Live, Fault>> + Send + 'static,
 {
     let task = tokio::spawn(async move {
-        let made = connect.await.map(|connection| Arc::new(Live(connection)));
+        let made = connect.await.map(Arc::new);
         let mut state = place.lock();
         state.attempt = None;
         match &made {

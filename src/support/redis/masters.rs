@@ -68,6 +68,7 @@ impl Masters {
     /// A [`Fault`], at the latest at the deadline. Only with [`FaultKind::NotConnected`] and
     /// [`FaultKind::Refused`] the call has certainly not been carried out.
     pub async fn call(&self, key: &str, call: Call, deadline: Instant) -> Result<Answer, Fault> {
+        let call = call.by(deadline);
         let work = async {
             match &self.0 {
                 Kind::One(node) | Kind::Watched(_, node) => send(node, call).await,
@@ -155,6 +156,7 @@ async fn send(node: &Node, mut call: Call) -> Result<Answer, Fault> {
             Reply::NotMaster => {
                 return Err(Fault::new(FaultKind::Refused, "redis is a read-only replica"));
             }
+            Reply::Late => return Err(Fault::late()),
             Reply::Moved(_) | Reply::Ask(_) | Reply::TryAgain => {
                 let reason = "redis is a node of a cluster: set topology";
                 return Err(Fault::new(FaultKind::Refused, reason));

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use redis::aio::MultiplexedConnection;
 use redis::{ConnectionAddr, RedisResult, Value};
 
 use super::call::{Call, Reply};
@@ -59,10 +59,24 @@ impl Node {
     /// # Errors
     /// A [`Fault`].
     pub(super) async fn send(&self, call: &Call, asking: bool) -> Result<Reply, Fault> {
+        let reply = self.try_to_send(call, asking).await?;
+        if !matches!(reply, Reply::Late) {
+            return Ok(reply);
+        }
+        // By our clock it is not late, or nobody would be here: theirs was set, and what we know of it
+        // is wrong on each connection.
+        self.forget();
+        self.try_to_send(call, asking).await
+    }
+
+    async fn try_to_send(&self, call: &Call, asking: bool) -> Result<Reply, Fault> {
         let lane = &self.lanes[self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
         let live = lane.live(|| self.place.clone().connect()).await?;
-        let timeout = self.place.server().timeout() + call.extra_time();
-        let outcome = match tokio::time::timeout(timeout, exchange(&live, call, asking)).await {
+        let timeout = self.place.server().timeout();
+        let given_up = call.given_up_at(Instant::now() + timeout);
+        let until = || live.clock(timeout).at(given_up);
+        let exchanged = exchange(&live, call, asking, until);
+        let outcome = match tokio::time::timeout_at(given_up.into(), exchanged).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Fault::late()),
         };
@@ -78,13 +92,19 @@ impl Node {
 }
 
 /// Over one connection, whose own timeout is the longer one.
-async fn exchange(live: &Arc<Live>, call: &Call, asking: bool) -> Result<Reply, Fault> {
+async fn exchange(
+    live: &Arc<Live>,
+    call: &Call,
+    asking: bool,
+    until: impl FnOnce() -> u64,
+) -> Result<Reply, Fault> {
     let mut connection = live.connection();
-    if let Some(command) = call.alone(asking) {
-        let value = settled(connection.send_packed_command(command).await)?;
+    let command = call.until(until);
+    if call.is_alone(asking) {
+        let value = settled(connection.send_packed_command(&command).await)?;
         return Reply::read(value, None);
     }
-    let (pipeline, skipped) = call.pipeline(asking);
+    let (pipeline, skipped) = call.pipeline(command.into_owned(), asking);
     let count = pipeline.len();
     let replies = connection.send_packed_commands(&pipeline, 0, count).await;
     let mut replies = replies.map_err(|e| fault(&e))?.into_iter().skip(skipped);
@@ -105,11 +125,12 @@ impl Place {
         }
     }
 
-    async fn connect(self) -> Result<MultiplexedConnection, Fault> {
-        match self {
-            Self::At(address, server) => server.connect_to(&address).await,
+    async fn connect(self) -> Result<Live, Fault> {
+        let connection = match &self {
+            Self::At(address, server) => server.connect_to(address).await,
             Self::Master(sentinels) => sentinels.connect().await,
-        }
+        }?;
+        Live::new(connection, self.server().timeout()).await
     }
 }
 

@@ -72,7 +72,7 @@ impl Postgres {
         name
     }
 
-    async fn ready(&mut self) {
+    pub(super) async fn ready(&mut self) {
         self.server.listens(self.port).await;
         eventually("PostgreSQL lets us in", async || {
             self.server.still_runs();
@@ -100,7 +100,7 @@ pub(crate) async fn shared() -> &'static Postgres {
     SHARED.get_or_init(Postgres::start).await
 }
 
-fn command(folder: &Folder, port: u16) -> Command {
+pub(super) fn command(folder: &Folder, port: u16) -> Command {
     let mut command = folder.command("postgres", program("postgres"));
     command.args(["-D", "data", "-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
     command.args(["-c", "unix_socket_directories=", "-c", "max_connections=300"]);
@@ -108,7 +108,7 @@ fn command(folder: &Folder, port: u16) -> Command {
 }
 
 /// A program of the newest PostgreSQL that is installed; Debian keeps them off the PATH.
-fn program(name: &str) -> PathBuf {
+pub(super) fn program(name: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions
         .map(|version| version.path().join("bin").join(name))

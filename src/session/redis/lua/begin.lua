@@ -60,7 +60,7 @@ for n = 1, #kept, 2 do
       id = kept[n], ends = tonumber(ends), number = tonumber(number), with = with, owner = on,
       expires = expires, issued = tonumber(issued), begun = tonumber(begun),
     }
-  elseif tonumber(expires) + slack <= now and #expired < 1000 then
+  elseif tonumber(expires) + slack <= now and kept[n] ~= id and #expired < 1000 then
     expired[#expired + 1] = kept[n]
   end
 end
@@ -116,21 +116,25 @@ end
 
 local old = redis.call('HGET', sessions, id)
 if old and tonumber(string.match(old, '^%d+ %-?%d+ (%-?%d+) ') or 'inf') > now then return 'C' end
-if mode == 'new' then
-  if redis.call('HSETNX', devices, device, value) == 0 then return 'C' end
-end
+if mode == 'new' and redis.call('HGET', devices, device) then return 'C' end
 
--- Nothing fails from here on.
+-- What can fail comes first: while the slot is being moved to another node, nothing can be
+-- written here under a name that is not there yet, as that of a note. A note on a session that
+-- is there says nothing.
 local answer = {'B', head .. class .. '\n' .. account}
-if #expired > 0 then redis.call('HDEL', sessions, unpack(expired)) end
 for _, one in ipairs(evicted) do
   -- Its client is told, for as long as its token is good.
   local left = math.max(1, math.min(tonumber(one.expires) - now + slack, forever))
   redis.call('SET', gone .. one.id, one.expires .. '\n' .. one.owner, 'EX', string.format('%.0f', left))
+end
+-- Nothing fails from here on.
+if mode == 'new' then redis.call('HSETNX', devices, device, value) end
+redis.call('HSET', sessions, id, answer[2])
+for _, one in ipairs(evicted) do
   redis.call('HDEL', sessions, one.id)
   answer[#answer + 1] = one.id
 end
-redis.call('HSET', sessions, id, answer[2])
+if #expired > 0 then redis.call('HDEL', sessions, unpack(expired)) end
 if redis.call('TTL', sessions) < ttl then redis.call('EXPIRE', sessions, ARGV[5]) end
 if ticket then redis.call('DEL', ticket) end
 return answer

@@ -13,17 +13,21 @@ if what == 'name' then
   return 1
 end
 
-redis.call('HSET', KEYS[2], device, value .. string.sub(old, 2))
-if value ~= 'x' then return 1 end
--- Their clients are told, for as long as any of the account's tokens is good.
-local left = redis.call('TTL', KEYS[1])
-local kept = redis.call('HGETALL', KEYS[1])
-for n = 1, #kept, 2 do
-  local expires, on, service =
-    string.match(kept[n + 1], '^%d+ %-?%d+ (%-?%d+) [^\n]*\n([^\n]*)\n([^\n]*)\n')
-  if on == device then
-    redis.call('SET', gone .. kept[n], expires .. '\n' .. on .. '\n' .. service, 'EX', math.max(1, left))
-    redis.call('HDEL', KEYS[1], kept[n])
+local record, ended = value .. string.sub(old, 2), {}
+if value == 'x' then
+  -- Their clients are told, for as long as any of the account's tokens is good. First of all,
+  -- because it fails while the slot is being moved to another node (as in begin.lua).
+  local left = redis.call('TTL', KEYS[1])
+  local kept = redis.call('HGETALL', KEYS[1])
+  for n = 1, #kept, 2 do
+    local expires, on, service =
+      string.match(kept[n + 1], '^%d+ %-?%d+ (%-?%d+) [^\n]*\n([^\n]*)\n([^\n]*)\n')
+    if on == device then
+      redis.call('SET', gone .. kept[n], expires .. '\n' .. on .. '\n' .. service, 'EX', math.max(1, left))
+      ended[#ended + 1] = kept[n]
+    end
   end
 end
+redis.call('HSET', KEYS[2], device, record)
+for _, id in ipairs(ended) do redis.call('HDEL', KEYS[1], id) end
 return 1

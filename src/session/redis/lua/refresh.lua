@@ -14,23 +14,39 @@ local state = string.sub(redis.call('HGET', KEYS[2], ARGV[4]) or '', 1, 1)
 if state == 'd' then return 'D' end
 if state ~= 'a' then return 'X' end
 
+-- Writes the session with the pair of a generation, issued now; answers its record.
+local function issue(number)
+  if ARGV[9] ~= '' then account = ARGV[9] end
+  record = string.format('%d', number) .. ' ' .. ARGV[2] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8] .. ' '
+    .. rest .. '\n' .. owner .. '\n' .. class .. '\n' .. account
+  redis.call('HSET', KEYS[1], ARGV[1], record)
+  if redis.call('TTL', KEYS[1]) < tonumber(ARGV[10]) then redis.call('EXPIRE', KEYS[1], ARGV[10]) end
+  return record
+end
+
 local current, presented = tonumber(generation), tonumber(ARGV[5])
 if presented == current then
   if current >= tonumber(ARGV[6]) then
     redis.call('HDEL', KEYS[1], ARGV[1])
     return 'E'
   end
-  if ARGV[9] ~= '' then account = ARGV[9] end
-  record = string.format('%d', current + 1) .. ' ' .. ARGV[2] .. ' ' .. ARGV[7] .. ' ' .. ARGV[8] .. ' '
-    .. rest .. '\n' .. owner .. '\n' .. class .. '\n' .. account
-  redis.call('HSET', KEYS[1], ARGV[1], record)
-  if redis.call('TTL', KEYS[1]) < tonumber(ARGV[10]) then redis.call('EXPIRE', KEYS[1], ARGV[10]) end
-  return 'R' .. record
+  return 'R' .. issue(current + 1)
 end
-if presented > 0 and presented + 1 == current and now <= tonumber(issued) + tonumber(ARGV[11]) then
-  -- Written again where replicas are waited for: they may not have the rotation yet.
-  if ARGV[12] == '1' then redis.call('HSET', KEYS[1], ARGV[1], record) end
-  return 'P' .. record
+if presented > 0 and presented + 1 == current then
+  local in_grace, waits = now <= tonumber(issued) + tonumber(ARGV[11]), ARGV[12] == '1'
+  if in_grace and waits then
+    -- Written again where replicas are waited for: they may not have the rotation yet. If they have
+    -- it now, somebody is told of it. (The note is seldom there; nor can it be touched while the
+    -- slot is moved.)
+    redis.call('HSET', KEYS[1], ARGV[1], record)
+    redis.pcall('DEL', ARGV[13])
+  end
+  if in_grace then return 'P' .. record end
+  if waits and redis.call('GET', ARGV[13]) == generation then
+    -- Nobody has been told of the current pair, whose replicas were away: it is issued now.
+    redis.call('DEL', ARGV[13])
+    return 'P' .. issue(current)
+  end
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 return 'U'

@@ -2,6 +2,7 @@
 //! server or the network fails, and that each of its settings does what it says.
 
 mod faults;
+mod late;
 mod nodes;
 mod schema;
 mod settings;

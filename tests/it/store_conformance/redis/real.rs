@@ -1,8 +1,10 @@
 //! What only the `redis` backend promises, each on a real Redis, and what its settings do.
 
 mod expiry;
+mod late;
 mod login;
 mod lost_answers;
+mod moving;
 mod replicas;
 mod waits;
 

@@ -46,7 +46,7 @@ async fn no_call_waits_longer_than_the_timeout_and_its_connection_is_used_again(
     let late = store.refresh(&token(&session, 1), next(1), at(1)).await.unwrap_err();
     assert!(late.to_string().contains("no answer in time"), "{late}");
     // The only connection still waits for that answer: nobody else gets one, or a new one.
-    let busy = store.check().await.unwrap_err();
+    let busy = store.devices(&tenant("nagra"), &account("1663")).await.unwrap_err();
     assert!(busy.0.contains("every connection is in use"), "{busy}");
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     drop(locked);

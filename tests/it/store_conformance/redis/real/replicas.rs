@@ -69,6 +69,35 @@ async fn without_its_replica_a_write_is_not_acknowledged_and_may_be_tried_again(
 }
 
 #[tokio::test]
+async fn an_outage_of_the_replica_that_outlasts_grace_makes_nobody_a_thief() {
+    let (master, replica) = master_and_replica().await;
+    let more = json!({"wait_replicas": 1, "wait_timeout": "100ms"});
+    let hasty = open(settings(master.port, more)).await.unwrap();
+    let patient = patient(&master).await;
+    let session = patient.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    replica.server.signal("STOP");
+    // Its client tries again and again, long past the grace of the pair that nobody was told of.
+    for turn in 0..10 {
+        let now = 9 + turn * GRACE;
+        let refused = hasty.refresh(&token(&session, 1), next(now), at(now)).await;
+        assert!(matches!(refused, Err(RefreshError::Store(_))), "{refused:?}");
+    }
+    replica.server.signal("CONT");
+    let back = 9 + 100 * GRACE;
+    let told = patient.refresh(&token(&session, 1), next(back), at(back)).await;
+    let Ok(Refreshed::Replayed(told)) = told else { panic!("{told:?}") };
+    // The pair is as good as one that was made now, and the same for all who race for it.
+    assert_eq!((told.generation, told.issued_at), (2, at(back)));
+    assert_eq!(told.expires_at, next(back).expires_at);
+    let again = patient.refresh(&token(&session, 1), next(back), at(back + GRACE)).await;
+    assert_eq!(again, Ok(Refreshed::Replayed(told)));
+    // Now it is known, and a token that it has superseded for so long is stolen.
+    let late = back + GRACE + 1;
+    let reused = patient.refresh(&token(&session, 1), next(late), at(late)).await;
+    assert_eq!(reused, Err(RefreshError::Reused));
+}
+
+#[tokio::test]
 async fn who_has_fewer_replicas_is_not_ready() {
     let (master, replica) = master_and_replica().await;
     let more = json!({"wait_replicas": 2});

@@ -1,0 +1,102 @@
+//! What is done while commits are not answered: because a synchronous standby is away, a disk or
+//! the network. A refresh that is sent then takes effect when they are answered again, maybe much
+//! later, and its client has a token that is superseded by a pair that nobody was told of. So
+//! after a call that got no answer in time, nothing is changed before a probe has been committed,
+//! which changes nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tokio::sync::watch;
+use tokio_postgres::error::SqlState;
+
+use super::call::{LINGER, Shared};
+use super::error::{self, Error};
+use crate::session::StoreError;
+
+/// Whether commits are answered.
+#[derive(Debug, Default)]
+pub(super) struct Stall {
+    state: watch::Sender<State>,
+    is_probing: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_stalled: bool,
+    /// How many probes have failed, and why the last one did.
+    failures: u64,
+    failed: Option<StoreError>,
+}
+
+impl Stall {
+    /// A call has got no answer in time.
+    pub(super) fn begins(&self) {
+        self.state.send_modify(|state| state.is_stalled = true);
+    }
+}
+
+impl Shared {
+    /// Waits until commits are answered, as far as is known.
+    ///
+    /// # Errors
+    /// A probe has failed, or got no answer until the deadline.
+    pub(super) async fn commits(self: &Arc<Self>, deadline: Instant) -> Result<(), StoreError> {
+        let mut state = self.stall.state.subscribe();
+        let before = {
+            let state = state.borrow_and_update();
+            if !state.is_stalled {
+                return Ok(());
+            }
+            state.failures
+        };
+        if !self.stall.is_probing.swap(true, Ordering::SeqCst) {
+            let shared = Arc::clone(self);
+            tokio::spawn(async move {
+                let probed = shared.probe(Instant::now() + LINGER).await;
+                shared.stall.is_probing.store(false, Ordering::SeqCst);
+                shared.stall.state.send_modify(|state| match probed {
+                    Ok(()) => state.is_stalled = false,
+                    Err(error) => {
+                        state.failures = state.failures.wrapping_add(1);
+                        state.failed = Some(error);
+                    }
+                });
+            });
+        }
+        let probed = state.wait_for(|state| !state.is_stalled || state.failures != before);
+        match tokio::time::timeout_at(deadline.into(), probed).await {
+            Ok(Ok(state)) if !state.is_stalled => Ok(()),
+            Ok(Ok(state)) => Err(state.failed.clone().unwrap_or_else(error::late)),
+            _ => Err(error::late()),
+        }
+    }
+
+    /// Commits something that is nothing, as durably as everything else.
+    async fn probe(&self, deadline: Instant) -> Result<(), StoreError> {
+        let place = self.pool.place(deadline).await.map_err(|f| error::unavailable(&f))?;
+        let told = loop {
+            let held = self.pool.connection(&self.sql, deadline).await?;
+            let asked = held.connection.client.query_typed(&self.sql.probe, &[]);
+            let told = match tokio::time::timeout_at(deadline.into(), asked).await {
+                Ok(Ok(_)) => Ok(()),
+                // What only speaks PostgreSQL's protocol has answered, and that is all there is to know.
+                Ok(Err(error)) if error.code() == Some(&SqlState::UNDEFINED_FUNCTION) => Ok(()),
+                Ok(Err(error)) => Err(Error::from(error).told()),
+                Err(_) => Err(error::late()),
+            };
+            let was_idle = held.is_reused;
+            match &told {
+                Ok(()) => self.pool.give_back(held),
+                Err(_) => self.pool.forget(),
+            }
+            // A connection that was idle may be what has failed.
+            if told.is_ok() || !was_idle || Instant::now() >= deadline {
+                break told;
+            }
+        };
+        drop(place);
+        told
+    }
+}

@@ -1,0 +1,207 @@
+//! Which of several servers a new connection is made to. The one that was good last is asked
+//! first; when it is not there, is not what is wanted, or takes its time, all are asked at once,
+//! so that nobody waits for those that are dead. What makes a server good is said by
+//! [`Wanted`]; that of two who both say so the better one is taken, by [`Fit::rank`].
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+use tokio_postgres::{Client, Config};
+
+use super::PostgresServer;
+use super::pool::EndsUnlessGivenBack;
+use crate::support::{Fault, FaultKind};
+
+/// How long the server that was good last is waited for before the others are asked, too.
+const HEAD_START: Duration = Duration::from_millis(250);
+/// How long a server that would do waits for others, which may be better.
+const COMPARED: Duration = Duration::from_millis(250);
+/// How long after a search in vain everybody is refused at once: those who wait for a standby to
+/// be promoted must not keep it busy with their log-ins.
+const PAUSE: Duration = Duration::from_millis(100);
+/// No server is preferred to the others.
+const NOBODY: usize = usize::MAX;
+
+/// What a server must be.
+pub trait Wanted: Sync {
+    /// What there is to be known about a good one.
+    type Found: Send;
+
+    /// Looks at a server, over a new connection to it.
+    ///
+    /// # Errors
+    /// A [`Fault`]: it is not what is wanted, or does not say.
+    fn look(&self, client: &Client)
+    -> impl Future<Output = Result<Fit<Self::Found>, Fault>> + Send;
+}
+
+/// A server that would do.
+#[derive(Debug)]
+pub struct Fit<T> {
+    /// Of several that would do, one with the greatest rank is taken. `None`: any will do, and
+    /// the first is taken.
+    pub rank: Option<u64>,
+    /// What was found out.
+    pub found: T,
+}
+
+/// Whichever lets us in.
+pub(super) struct Any;
+
+impl Wanted for Any {
+    type Found = ();
+
+    async fn look(&self, _client: &Client) -> Result<Fit<()>, Fault> {
+        Ok(Fit { rank: None, found: () })
+    }
+}
+
+/// One of the servers.
+#[derive(Debug)]
+pub(super) struct Host {
+    /// `host:port`.
+    pub(super) name: String,
+    pub(super) config: Config,
+}
+
+/// All of them, in the order of the configuration.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    all: Vec<Host>,
+    /// The one that was good last; the first one, to begin with.
+    preferred: AtomicUsize,
+    failed: Mutex<Option<(Instant, Fault)>>,
+}
+
+impl Hosts {
+    pub(super) fn new(all: Vec<Host>) -> Self {
+        Self { all, preferred: AtomicUsize::new(0), failed: Mutex::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn look_again(&self) {
+        self.preferred.store(NOBODY, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn configs(&self) -> impl Iterator<Item = &Config> {
+        self.all.iter().map(|host| &host.config)
+    }
+}
+
+/// A connection and the task that drives it.
+type Opened = (Client, AbortHandle);
+
+/// A connection to one of the servers.
+///
+/// # Errors
+/// A [`Fault`], at the latest at the deadline: why none would do.
+pub(super) async fn choose<W: Wanted>(
+    server: &PostgresServer,
+    deadline: Instant,
+    wanted: &W,
+) -> Result<(Opened, W::Found), Fault> {
+    let hosts = &server.hosts;
+    if let [only] = &hosts.all[..] {
+        let (opened, fit) = ask(server, only, deadline, wanted).await?;
+        return Ok((opened, fit.found));
+    }
+    if let Some((at, fault)) = &*hosts.failed.lock()
+        && at.elapsed() < PAUSE
+    {
+        return Err(fault.clone());
+    }
+    match search(server, deadline, wanted).await {
+        Ok((number, opened, found)) => {
+            hosts.preferred.store(number, Ordering::Relaxed);
+            Ok((opened, found))
+        }
+        Err(reasons) => {
+            let reason = format!("none of the hosts will do: {}", reasons.join("; "));
+            let fault = Fault::new(FaultKind::NotConnected, reason);
+            // Who came with little time left has found out nothing.
+            if Instant::now() < deadline {
+                *hosts.failed.lock() = Some((Instant::now(), fault.clone()));
+            }
+            Err(fault)
+        }
+    }
+}
+
+/// The number of the best one, and a connection to it; or what each of them said.
+async fn search<W: Wanted>(
+    server: &PostgresServer,
+    deadline: Instant,
+    wanted: &W,
+) -> Result<(usize, Opened, W::Found), Vec<String>> {
+    let hosts = &server.hosts.all;
+    let one = |number: usize| {
+        Box::pin(async move {
+            let host = &hosts[number];
+            match ask(server, host, deadline, wanted).await {
+                Ok(outcome) => Ok((number, outcome)),
+                Err(fault) => Err(format!("{}: {fault}", host.name)),
+            }
+        })
+    };
+    let mut reasons = Vec::new();
+    let mut asked = FuturesUnordered::new();
+    let preferred = server.hosts.preferred.load(Ordering::Relaxed);
+    if preferred < hosts.len() {
+        let mut first = one(preferred);
+        match tokio::time::timeout(HEAD_START, &mut first).await {
+            Ok(Ok((number, (opened, fit)))) => return Ok((number, opened, fit.found)),
+            Ok(Err(reason)) => reasons.push(reason),
+            Err(_) => asked.push(first),
+        }
+    }
+    asked.extend((0..hosts.len()).filter(|number| *number != preferred).map(one));
+
+    let mut best: Option<(usize, Opened, Fit<W::Found>)> = None;
+    let mut patience = None;
+    loop {
+        let next = match patience {
+            None => asked.next().await,
+            // What is better but slower is not waited for.
+            Some(until) => tokio::time::timeout_at(until, asked.next()).await.unwrap_or(None),
+        };
+        match next {
+            None => break,
+            Some(Err(reason)) => reasons.push(reason),
+            Some(Ok((number, (opened, fit)))) => {
+                let is_compared = fit.rank.is_some();
+                if best.as_ref().is_none_or(|(_, _, other)| other.rank < fit.rank) {
+                    best = Some((number, opened, fit));
+                }
+                if !is_compared {
+                    break;
+                }
+                patience.get_or_insert_with(|| tokio::time::Instant::now() + COMPARED);
+            }
+        }
+    }
+    best.map(|(number, opened, fit)| (number, opened, fit.found)).ok_or(reasons)
+}
+
+/// Connects to a server and looks at it.
+async fn ask<W: Wanted>(
+    server: &PostgresServer,
+    host: &Host,
+    deadline: Instant,
+    wanted: &W,
+) -> Result<(Opened, Fit<W::Found>), Fault> {
+    let (client, task) = server.open_one(&host.config, deadline).await?;
+    let mut task = EndsUnlessGivenBack(Some(task));
+    let looked = tokio::time::timeout_at(deadline.into(), wanted.look(&client)).await;
+    let fit = looked.unwrap_or_else(|_| Err(Fault::late()))?;
+    // Nothing is under way on it.
+    let task = task.0.take().ok_or_else(Fault::late)?;
+    Ok(((client, task), fit))
+}
