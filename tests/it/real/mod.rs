@@ -19,7 +19,6 @@ pub(crate) mod pgbouncer;
 mod php;
 pub(crate) mod postgres;
 mod postgres_nodes;
-pub(crate) mod postgres_proxy;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::eventually;
 use super::postgres::{self, PASSWORD, Postgres, USER};
-use super::postgres_proxy::{Network, Proxy};
+use super::proxy::{Network, Proxy};
 use crate::support::{Answer, Call, Fixture};
 
 /// A node on the database that this port leads to.
@@ -181,15 +181,15 @@ async fn restarts_and_crashes_of_the_database_lose_nothing_that_was_acknowledged
 async fn a_partition_from_the_database_is_503_in_bounded_time_and_heals() {
     let postgres = postgres::shared().await;
     let database = postgres.database().await;
-    let proxy = Proxy::start(postgres.port).await;
+    let proxy = Proxy::to(postgres.port).await;
     let nodes =
         [Arc::new(node(proxy.port, &database).await), Arc::new(node(proxy.port, &database).await)];
     let (good, unavailable) = clients_survive(&nodes, async |seen| {
-        for fault in [Network::Silent, Network::Reset, Network::Slow(Duration::from_secs(2))] {
-            proxy.set(fault);
+        for fault in [Network::Silent, Network::Broken, Network::Slow(Duration::from_secs(2))] {
+            proxy.becomes(fault);
             is_felt(seen).await;
             assert!(nodes[0].app.store().check().await.is_err(), "not ready: {fault:?}");
-            proxy.set(Network::Good);
+            proxy.becomes(Network::Good);
             goes_on(seen).await;
         }
     })
