@@ -73,8 +73,8 @@ impl RedisStore {
         Ok(store)
     }
 
-    /// Runs a script that may write. Its last argument says whether this is a second try of
-    /// one that may have been carried out: a script answers both the same.
+    /// Runs a script that may write. Its last argument but for the time says whether this is a second
+    /// try of one that may have been carried out: a script answers both the same.
     async fn write(
         &self,
         script: &Script,
@@ -83,11 +83,11 @@ impl RedisStore {
     ) -> Result<Done, StoreError> {
         let deadline = Instant::now() + self.deadline;
         let first: Vec<_> = args.iter().copied().chain([b"0".as_slice()]).collect();
-        let call = script.on(keys, &first).waiting(self.replicas);
+        let call = script.on(keys, &first).waiting(self.replicas).until(deadline);
         let mut answer = self.masters.call(keys[0], call, deadline).await;
         if matches!(&answer, Err(Fault { kind: FaultKind::Lost, .. })) {
             let second: Vec<_> = args.iter().copied().chain([b"1".as_slice()]).collect();
-            let call = script.on(keys, &second).waiting(self.replicas);
+            let call = script.on(keys, &second).waiting(self.replicas).until(deadline);
             answer = self.masters.call(keys[0], call, deadline).await;
         }
         let Answer { value, replicas } = answer.map_err(|e| unavailable(&e))?;

@@ -3,6 +3,13 @@
 
 use crate::support::redis::Script;
 
+/// A script that writes, and therefore does nothing when it is run too late.
+macro_rules! in_time {
+    ($file:literal) => {
+        Script::new(concat!(include_str!("lua/in_time.lua"), include_str!($file)))
+    };
+}
+
 /// All of them, with their hashes.
 #[derive(Debug)]
 pub(super) struct Scripts {
@@ -19,14 +26,14 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            begin: Script::new(include_str!("lua/begin.lua")),
-            refresh: Script::new(include_str!("lua/refresh.lua")),
+            begin: in_time!("lua/begin.lua"),
+            refresh: in_time!("lua/refresh.lua"),
             gone: Script::new(include_str!("lua/gone.lua")),
-            end: Script::new(include_str!("lua/end.lua")),
-            end_all: Script::new(include_str!("lua/end_all.lua")),
-            change_device: Script::new(include_str!("lua/change_device.lua")),
-            put: Script::new(include_str!("lua/put.lua")),
-            swap: Script::new(include_str!("lua/swap.lua")),
+            end: in_time!("lua/end.lua"),
+            end_all: in_time!("lua/end_all.lua"),
+            change_device: in_time!("lua/change_device.lua"),
+            put: in_time!("lua/put.lua"),
+            swap: in_time!("lua/swap.lua"),
         }
     }
 }

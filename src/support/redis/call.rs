@@ -1,11 +1,13 @@
 //! What a [`Node`](super::node::Node) is asked and how it answers: a command or a script, with
 //! or without waiting for replicas, and the replies that say "ask somebody else".
 
-use std::time::Duration;
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
-use redis::{Cmd, Pipeline, RedisError, ServerErrorKind, Value};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, ServerErrorKind, Value};
 
-use super::fault;
+use super::{RedisServer, fault};
 use crate::support::{Fault, FaultKind};
 
 /// A script that runs inside the server, atomically.
@@ -40,6 +42,7 @@ impl Script {
             command: build("EVALSHA", &self.hash),
             in_full: Some(build("EVAL", self.code)),
             replicas: None,
+            until: None,
         }
     }
 }
@@ -51,7 +54,12 @@ pub struct Call {
     /// For a server that does not know the script.
     in_full: Option<Cmd>,
     replicas: Option<Replicas>,
+    /// When it is to have been carried out.
+    until: Option<Instant>,
 }
+
+/// The first word of a script's error when it was run too late.
+const LATE: &str = "LATE";
 
 /// How many replicas must have a write before it counts, and how long that may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,11 +92,13 @@ pub(super) enum Reply {
     NotMaster,
     /// The script is not known here.
     NoScript,
+    /// The script was run too late, by the server's clock as we know it, and has done nothing.
+    TooLate,
 }
 
 impl From<Cmd> for Call {
     fn from(command: Cmd) -> Self {
-        Self { command, in_full: None, replicas: None }
+        Self { command, in_full: None, replicas: None, until: None }
     }
 }
 
@@ -97,6 +107,14 @@ impl Call {
     #[must_use]
     pub fn waiting(self, replicas: Option<Replicas>) -> Self {
         Self { replicas, ..self }
+    }
+
+    /// The same as a script that does nothing when it is run later than this, or than its answer is
+    /// waited for. It is told that moment of its server's clock, in milliseconds since the epoch, as
+    /// one more argument, and answers the error `LATE`.
+    #[must_use]
+    pub fn until(self, until: Instant) -> Self {
+        Self { until: Some(until), ..self }
     }
 
     /// The same with the script's text, so that every server knows it.
@@ -112,23 +130,31 @@ impl Call {
         self.replicas.map_or(Duration::ZERO, |replicas| replicas.within)
     }
 
-    /// The command alone, if nothing is to be sent with it.
-    pub(super) fn alone(&self, asking: bool) -> Option<&Cmd> {
-        (!asking && self.replicas.is_none()).then_some(&self.command)
+    /// The command itself, for a server whose time then `clock` says and whose answer is waited for
+    /// until `waited`.
+    pub(super) fn command(&self, waited: Instant, clock: impl Fn(Instant) -> u64) -> Cow<'_, Cmd> {
+        let Some(until) = self.until else { return Cow::Borrowed(&self.command) };
+        let mut command = self.command.clone();
+        command.arg(clock(until.min(waited)));
+        Cow::Owned(command)
     }
 
-    /// Everything that is to be sent, in one piece, so that nothing comes between.
-    pub(super) fn pipeline(&self, asking: bool) -> (Pipeline, usize) {
+    /// Everything that is to be sent with the command, in one piece, so that nothing comes between, and
+    /// how many answers come before its own. `None`: nothing.
+    pub(super) fn pipeline(&self, command: &Cmd, asking: bool) -> Option<(Pipeline, usize)> {
+        if !asking && self.replicas.is_none() {
+            return None;
+        }
         let mut pipeline = Pipeline::new();
         if asking {
             pipeline.cmd("ASKING");
         }
-        pipeline.add_command(self.command.clone());
+        pipeline.add_command(command.clone());
         if let Some(Replicas { count, within }) = self.replicas {
             let millis = u64::try_from(within.as_millis()).unwrap_or(u64::MAX).max(1);
             pipeline.cmd("WAIT").arg(count).arg(millis);
         }
-        (pipeline, usize::from(asking))
+        Some((pipeline, usize::from(asking)))
     }
 }
 
@@ -156,6 +182,9 @@ impl Reply {
 
     fn of(error: &RedisError) -> Result<Self, Fault> {
         let to = || error.redirect_node().map(|(address, _)| address.to_owned());
+        if error.code() == Some(LATE) {
+            return Ok(Self::TooLate);
+        }
         let redis::ErrorKind::Server(kind) = error.kind() else { return Err(fault(error)) };
         Ok(match (kind, to()) {
             (ServerErrorKind::Moved, Some(to)) => Self::Moved(to),
@@ -165,5 +194,22 @@ impl Reply {
             (ServerErrorKind::NoScript, _) => Self::NoScript,
             _ => return Err(fault(error)),
         })
+    }
+}
+
+/// What [`Reply::TooLate`] is to a caller.
+pub(super) fn too_late() -> Fault {
+    Fault::new(FaultKind::Refused, "redis was asked too late")
+}
+
+/// An answer within the server's time.
+pub(super) async fn soon<T: FromRedisValue>(
+    server: &RedisServer,
+    command: &Cmd,
+    connection: &mut MultiplexedConnection,
+) -> Result<T, Fault> {
+    match tokio::time::timeout(server.timeout(), command.query_async(connection)).await {
+        Ok(answer) => answer.map_err(|e| fault(&e)),
+        Err(_) => Err(Fault::late()),
     }
 }

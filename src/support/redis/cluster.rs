@@ -11,7 +11,7 @@ use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 
 use super::RedisServer;
-use super::call::{Answer, Call, Reply};
+use super::call::{Answer, Call, Reply, too_late};
 use super::layout::{Layout, split};
 use super::most::most;
 use super::node::{Node, Place};
@@ -79,6 +79,7 @@ impl Cluster {
                     continue;
                 }
                 Ok(Reply::NoScript) => call = call.in_full(),
+                Ok(Reply::TooLate) => return Err(too_late()),
                 Ok(Reply::Moved(to)) => {
                     (node, asking) = (self.0.node_from(&node, &to)?, false);
                     self.look_soon();

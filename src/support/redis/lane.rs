@@ -11,6 +11,7 @@ use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 
+use super::clock::ServerClock;
 use crate::support::{Fault, FaultKind};
 
 /// How long after a failed attempt the next one may begin.
@@ -21,7 +22,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Lane(Arc<Mutex<State>>);
 
 /// A connection that was good when it was last used.
-pub(super) struct Live(MultiplexedConnection);
+pub(super) struct Live {
+    connection: MultiplexedConnection,
+    /// That of its server.
+    pub(super) clock: ServerClock,
+}
 
 #[derive(Default)]
 struct State {
@@ -33,9 +38,13 @@ struct State {
 type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Fault>>>;
 
 impl Live {
+    pub(super) fn new(connection: MultiplexedConnection, clock: ServerClock) -> Self {
+        Self { connection, clock }
+    }
+
     /// For one call.
     pub(super) fn connection(&self) -> MultiplexedConnection {
-        self.0.clone()
+        self.connection.clone()
     }
 }
 
@@ -46,7 +55,7 @@ impl Lane {
     /// A [`Fault`] of the attempt; nobody has seen a command.
     pub(super) async fn live<F>(&self, connect: impl FnOnce() -> F) -> Result<Arc<Live>, Fault>
     where
-        F: Future<Output = Result<MultiplexedConnection, Fault>> + Send + 'static,
+        F: Future<Output = Result<Live, Fault>> + Send + 'static,
     {
         let attempt = {
             let mut state = self.0.lock();
@@ -81,10 +90,10 @@ impl Lane {
 /// Connects in a task of its own, which notes the outcome.
 fn begin<F>(place: Arc<Mutex<State>>, connect: F) -> Attempt
 where
-    F: Future<Output = Result<MultiplexedConnection, Fault>> + Send + 'static,
+    F: Future<Output = Result<Live, Fault>> + Send + 'static,
 {
     let task = tokio::spawn(async move {
-        let made = connect.await.map(|connection| Arc::new(Live(connection)));
+        let made = connect.await.map(Arc::new);
         let mut state = place.lock();
         state.attempt = None;
         match &made {

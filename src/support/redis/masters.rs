@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use redis::Value;
 
 use super::RedisServer;
-use super::call::{Answer, Call, Reply};
+use super::call::{Answer, Call, Reply, too_late};
 use super::cluster::Cluster;
 use super::node::{Node, Place};
 use super::sentinel::Sentinels;
@@ -155,6 +155,7 @@ async fn send(node: &Node, mut call: Call) -> Result<Answer, Fault> {
             Reply::NotMaster => {
                 return Err(Fault::new(FaultKind::Refused, "redis is a read-only replica"));
             }
+            Reply::TooLate => return Err(too_late()),
             Reply::Moved(_) | Reply::Ask(_) | Reply::TryAgain => {
                 let reason = "redis is a node of a cluster: set topology";
                 return Err(Fault::new(FaultKind::Refused, reason));

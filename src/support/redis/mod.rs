@@ -4,6 +4,7 @@
 //! servers is their callers' business.
 
 mod call;
+mod clock;
 mod cluster;
 mod lane;
 mod layout;

@@ -4,11 +4,12 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use redis::aio::MultiplexedConnection;
 use redis::{ConnectionAddr, RedisResult, Value};
 
 use super::call::{Call, Reply};
+use super::clock::ServerClock;
 use super::lane::{Lane, Live};
 use super::sentinel::Sentinels;
 use super::{RedisServer, fault};
@@ -61,8 +62,13 @@ impl Node {
     pub(super) async fn send(&self, call: &Call, asking: bool) -> Result<Reply, Fault> {
         let lane = &self.lanes[self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
         let live = lane.live(|| self.place.clone().connect()).await?;
-        let timeout = self.place.server().timeout() + call.extra_time();
-        let outcome = match tokio::time::timeout(timeout, exchange(&live, call, asking)).await {
+        if live.clock.is_due() {
+            let (place, live) = (self.place.clone(), Arc::clone(&live));
+            tokio::spawn(async move { read_clock(&place, &live).await });
+        }
+        let until = Instant::now() + self.place.server().timeout() + call.extra_time();
+        let exchanged = self.exchange(&live, call, asking, until);
+        let outcome = match tokio::time::timeout_at(until.into(), exchanged).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Fault::late()),
         };
@@ -75,16 +81,37 @@ impl Node {
         }
         outcome
     }
+
+    /// A call that comes too late by the server's clock may only do so because that was set: it is
+    /// read and, for as long as the answer is waited for, the call sent once more.
+    async fn exchange(
+        &self,
+        live: &Live,
+        call: &Call,
+        asking: bool,
+        until: Instant,
+    ) -> Result<Reply, Fault> {
+        let reply = exchange(live, call, asking, until).await?;
+        if !matches!(reply, Reply::TooLate) {
+            return Ok(reply);
+        }
+        read_clock(&self.place, live).await?;
+        exchange(live, call, asking, until).await
+    }
+}
+
+async fn read_clock(place: &Place, live: &Live) -> Result<(), Fault> {
+    live.clock.read_again(place.server(), &mut live.connection()).await
 }
 
 /// Over one connection, whose own timeout is the longer one.
-async fn exchange(live: &Arc<Live>, call: &Call, asking: bool) -> Result<Reply, Fault> {
+async fn exchange(live: &Live, call: &Call, asking: bool, until: Instant) -> Result<Reply, Fault> {
     let mut connection = live.connection();
-    if let Some(command) = call.alone(asking) {
-        let value = settled(connection.send_packed_command(command).await)?;
+    let command = call.command(until, |moment| live.clock.at(moment));
+    let Some((pipeline, skipped)) = call.pipeline(&command, asking) else {
+        let value = settled(connection.send_packed_command(&command).await)?;
         return Reply::read(value, None);
-    }
-    let (pipeline, skipped) = call.pipeline(asking);
+    };
     let count = pipeline.len();
     let replies = connection.send_packed_commands(&pipeline, 0, count).await;
     let mut replies = replies.map_err(|e| fault(&e))?.into_iter().skip(skipped);
@@ -105,11 +132,23 @@ impl Place {
         }
     }
 
-    async fn connect(self) -> Result<MultiplexedConnection, Fault> {
-        match self {
-            Self::At(address, server) => server.connect_to(&address).await,
+    async fn connect(self) -> Result<Live, Fault> {
+        let mut connection = match &self {
+            Self::At(address, server) => server.connect_to(address).await,
             Self::Master(sentinels) => sentinels.connect().await,
+        }?;
+        let clock = ServerClock::read(self.server(), &mut connection).await.map_err(unusable)?;
+        Ok(Live::new(connection, clock))
+    }
+}
+
+/// A connection that is lost before it was used is none.
+fn unusable(fault: Fault) -> Fault {
+    match fault.kind {
+        FaultKind::Lost | FaultKind::Late => {
+            Fault::new(FaultKind::NotConnected, format!("cannot connect: {}", fault.reason))
         }
+        _ => fault,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What only the `redis` backend promises, each on a real Redis, and what its settings do.
 
 mod expiry;
+mod late;
 mod login;
 mod lost_answers;
 mod replicas;
