@@ -51,6 +51,23 @@ pub(crate) async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Op
     }
 }
 
+/// [`eventually`] for a task of its own, where an `async` closure cannot go: what its futures borrow
+/// keeps them from being sent. It is how clients here take a 503: they ask again and again, more
+/// eagerly than `Retry-After` says, which is harder for the nodes and shows at once when they serve.
+pub(crate) async fn persistently<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(started.elapsed() < DEADLINE, "still not so after {DEADLINE:?}: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

@@ -14,7 +14,7 @@ use super::Fleet;
 use super::ledger::Ledger;
 use super::node::{REQUEST_TIMEOUT, operator_token};
 use crate::e2e::server::{Ags, Answer};
-use crate::real::{DEADLINE, POLL, eventually};
+use crate::real::{eventually, persistently};
 
 /// What a busy machine adds to what a call may take.
 const BUSY: Duration = Duration::from_secs(5);
@@ -128,8 +128,9 @@ impl Client {
         assert_eq!(signed_on.status, 201, "{signed_on:?}");
         let mut token = signed_on.text("refresh_token");
         while self.goes_on() {
-            let refreshed = self.persists(|| self.ask(&[200], self.ags.refresh(&token))).await;
-            token = refreshed.text("refresh_token");
+            let refreshed =
+                persistently("it is refreshed", || self.ask(&[200], self.ags.refresh(&token)));
+            token = refreshed.await.text("refresh_token");
         }
         Ledger { live: vec![token], ended: Vec::new() }
     }
@@ -142,7 +143,7 @@ impl Client {
                 break;
             }
             let ags = self.ags.with(operator_token(&format!("coming-{number}-{turn}")));
-            let pair = self.persists(|| self.signs_on(&ags)).await;
+            let pair = persistently("it signs on", || self.signs_on(&ags)).await;
             let token = pair.text("refresh_token");
             if turn % 2 == 0 {
                 ledger.live.push(token);
@@ -151,7 +152,7 @@ impl Client {
             // What was answered 503 may have happened; the session has ended then, and says so.
             let access = pair.text("access_token");
             let mut allowed = &[200][..];
-            self.persists(|| {
+            persistently("it signs out", || {
                 let now = std::mem::replace(&mut allowed, &[200, 401]);
                 self.ask(now, ags.sign_out(&access))
             })
@@ -165,23 +166,6 @@ impl Client {
     async fn signs_on(&self, ags: &Ags) -> Option<Answer> {
         let ticket = self.ask(&[200], ags.session_token()).await?;
         self.ask(&[201], ags.sign_on(&ticket.text("sessionToken"), None)).await
-    }
-
-    /// Asks until it is answered. Whoever is told 503 asks again at once, more eagerly than
-    /// `Retry-After` says: it is harder for the nodes, and shows to a few milliseconds when they serve
-    /// again.
-    async fn persists<F>(&self, mut ask: impl FnMut() -> F) -> Answer
-    where
-        F: Future<Output = Option<Answer>>,
-    {
-        let begun = Instant::now();
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            assert!(begun.elapsed() < DEADLINE, "refused for {DEADLINE:?}");
-            tokio::time::sleep(POLL).await;
-        }
     }
 
     /// The answer, which must be one of these, or `None` after a 503.
