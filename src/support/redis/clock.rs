@@ -83,3 +83,25 @@ async fn ask(
     let millis = secs.saturating_mul(1000).saturating_add(micros / 1000);
     Ok(Reading { at: Instant::now(), millis, is_renewed: false })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_on_from_what_was_read() {
+        let at = Instant::now();
+        let clock = ServerClock(Mutex::new(Reading { at, millis: 5_000, is_renewed: false }));
+        assert_eq!(clock.at(at + Duration::from_millis(250)), 5_250);
+        assert_eq!(clock.at(at - Duration::from_millis(1)), 5_000);
+        assert!(!clock.is_due());
+    }
+
+    #[test]
+    fn one_caller_reads_an_old_one_again() {
+        let at = Instant::now() - FRESH;
+        let clock = ServerClock(Mutex::new(Reading { at, millis: 0, is_renewed: false }));
+        assert!(clock.is_due());
+        assert!(!clock.is_due());
+    }
+}

@@ -67,3 +67,22 @@ async fn a_late_sign_out_everywhere_ends_nothing_that_began_since() {
     let found = parted.cut_off.session(&tenant, &account, session.id, at(1)).await;
     assert_eq!(found, Ok(Some(session)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_was_read_wrongly_is_read_again() {
+    let redis = Redis::start().await;
+    let proxy = Proxy::to(redis.port).await;
+    let hasty = settings(proxy.port, json!({"deadline": "1s"}));
+    let store = eventually("it opens", async || open(hasty.clone()).await.ok()).await;
+    proxy.becomes(Network::Broken);
+    store.put_ticket(digest(1), ticket()).await.unwrap_err();
+    // The answer to its question takes longer than a call may, so that every call seems late.
+    proxy.becomes(Network::Slow(Duration::from_millis(1500)));
+    eventually("the time is asked for", async || {
+        store.put_ticket(digest(1), ticket()).await.unwrap_err();
+        text_of(&redis, &["CLIENT", "LIST"]).await.contains("cmd=time").then_some(())
+    })
+    .await;
+    proxy.becomes(Network::Good);
+    eventually("calls count", async || store.put_ticket(digest(1), ticket()).await.ok()).await;
+}
