@@ -20,6 +20,8 @@ pub(super) enum Error {
     Busy,
     /// Its caller has given up, and it was not carried out.
     Late,
+    /// It was void when it reached the server, or the server's clock is not what it was.
+    Void,
 }
 
 impl From<tokio_postgres::Error> for Error {
@@ -48,7 +50,7 @@ impl Error {
             Self::Postgres(error) => error,
             Self::Unfit(_) => return Consequence::Elsewhere,
             // Nor does it help to stay on a connection whose idea of the server's time is wrong.
-            Self::Busy => return Consequence::Elsewhere,
+            Self::Busy | Self::Void => return Consequence::Elsewhere,
             Self::Content(_) | Self::Late => return Consequence::Refused,
         };
         let Some(code) = error.code() else { return Consequence::Lost };
@@ -80,7 +82,7 @@ impl Error {
             Self::Content(what) => StoreError(format!("postgresql: {what} is not readable")),
             Self::Unfit(fault) => unavailable(fault),
             Self::Busy => StoreError("postgresql: a session changes all the time".to_owned()),
-            Self::Late => late(),
+            Self::Late | Self::Void => late(),
         }
     }
 }

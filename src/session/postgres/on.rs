@@ -90,6 +90,11 @@ impl On<'_> {
         self.caller.has_gone() || Instant::now() >= self.deadline
     }
 
+    /// When its caller gives up, by the server's clock in seconds since the epoch.
+    pub(super) fn is_late_from(self) -> f64 {
+        self.connection.clock.at(self.deadline)
+    }
+
     /// When the operation will have been given up for good, by the server's clock in seconds
     /// since the epoch.
     pub(super) fn ends_at(self) -> f64 {

@@ -165,18 +165,22 @@ impl Operation for EndAll {
 
     async fn run(&self, on: On<'_>) -> Result<u32, Error> {
         let owner = row::owner(&self.tenant, &self.account);
-        let values = row::with(&owner, &[Value::Int8(self.now.secs())]);
+        let until = [Value::Int8(self.now.secs()), Value::Float8(on.is_late_from())];
+        let values = row::with(&owner, &until);
         let (begun, (locked, ended), committed) = join3(
             on.simple(BEGIN),
-            join(on.rows(&on.sql.find_account, &owner), on.execute(&on.sql.end_account, &values)),
+            join(on.rows(&on.sql.find_account, &owner), on.row(&on.sql.end_account, &values)),
             on.simple("COMMIT"),
         )
         .await;
         begun?;
         locked?;
-        let ended = ended?;
+        let ended = ended?.ok_or(Error::Content("an answer"))?;
         committed?;
-        Ok(u32::try_from(ended).unwrap_or(u32::MAX))
+        if !row::column::<bool>(&ended, 1)? {
+            return Err(Error::Void);
+        }
+        Ok(u32::try_from(row::column::<i64>(&ended, 0)?).unwrap_or(u32::MAX))
     }
 }
 

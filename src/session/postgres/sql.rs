@@ -83,8 +83,14 @@ statements! {
     delete_session: concat!("DELETE FROM @sessions s WHERE ", key!());
     evict_sessions: "UPDATE @sessions SET evicted = true WHERE tenant = $1 AND account = $2
         AND (ends_at, number) IN (SELECT * FROM unnest($3, $4))";
-    end_account: "DELETE FROM @sessions
-        WHERE tenant = $1 AND account = $2 AND expires_at > $3 AND NOT evicted";
+    /// Ends an account's sessions, and answers how many, and whether it came in time: late, it would end
+    /// what has begun since its caller was told that nobody knows.
+    end_account: "WITH ended AS (
+            DELETE FROM @sessions WHERE tenant = $1 AND account = $2 AND expires_at > $3
+                AND NOT evicted AND statement_timestamp() <= to_timestamp($4)
+            RETURNING 1
+        )
+        SELECT count(*), statement_timestamp() <= to_timestamp($4) FROM ended";
 
     find_device: "SELECT state, class FROM @devices WHERE tenant = $1 AND account = $2 AND id = $3";
     /// How many devices the account has that are not deleted, in all and of a class, and
