@@ -4,10 +4,9 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, FromRedisValue, Pipeline, RedisError, ServerErrorKind, Value};
+use redis::{Cmd, Pipeline, RedisError, ServerErrorKind, Value};
 
-use super::{RedisServer, fault};
+use super::fault;
 use crate::support::{Fault, FaultKind};
 
 /// A script that runs inside the server, atomically.
@@ -109,9 +108,8 @@ impl Call {
         Self { replicas, ..self }
     }
 
-    /// The same as a script that does nothing when it is run later than this, or than its answer is
-    /// waited for. It is told that moment of its server's clock, in milliseconds since the epoch, as
-    /// one more argument, and answers the error `LATE`.
+    /// The same as a script that does nothing when it is run after this, or after its answer is
+    /// waited for. When that is, in milliseconds of its server's clock, is one more argument.
     #[must_use]
     pub fn until(self, until: Instant) -> Self {
         Self { until: Some(until), ..self }
@@ -130,8 +128,7 @@ impl Call {
         self.replicas.map_or(Duration::ZERO, |replicas| replicas.within)
     }
 
-    /// The command itself, for a server whose time then `clock` says and whose answer is waited for
-    /// until `waited`.
+    /// The command itself, for a server whose time `clock` says; its answer is waited for until then.
     pub(super) fn command(&self, waited: Instant, clock: impl Fn(Instant) -> u64) -> Cow<'_, Cmd> {
         let Some(until) = self.until else { return Cow::Borrowed(&self.command) };
         let mut command = self.command.clone();
@@ -200,16 +197,4 @@ impl Reply {
 /// What [`Reply::TooLate`] is to a caller.
 pub(super) fn too_late() -> Fault {
     Fault::new(FaultKind::Refused, "redis was asked too late")
-}
-
-/// An answer within the server's time.
-pub(super) async fn soon<T: FromRedisValue>(
-    server: &RedisServer,
-    command: &Cmd,
-    connection: &mut MultiplexedConnection,
-) -> Result<T, Fault> {
-    match tokio::time::timeout(server.timeout(), command.query_async(connection)).await {
-        Ok(answer) => answer.map_err(|e| fault(&e)),
-        Err(_) => Err(Fault::late()),
-    }
 }

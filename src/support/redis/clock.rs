@@ -9,7 +9,7 @@ use redis::Value;
 use redis::aio::MultiplexedConnection;
 
 use super::RedisServer;
-use super::call::soon;
+use super::sentinel::soon;
 use crate::support::{Fault, FaultKind};
 
 /// How long a reading is relied on.

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::{ConnectionAddr, Value};
+use redis::{Cmd, ConnectionAddr, FromRedisValue, Value};
 
-use super::RedisServer;
-use super::call::soon;
 use super::most::most;
+use super::{RedisServer, fault};
 use crate::support::{Fault, FaultKind};
 
 /// A group of sentinels, and how to log in to the master that they know by a name.
@@ -77,6 +76,18 @@ impl Sentinels {
         let unknown = || Fault::new(FaultKind::Refused, "sentinel knows no master of this name");
         let (host, port) = place.ok_or_else(unknown)?;
         Ok(self.server.address(host, port))
+    }
+}
+
+/// An answer within the server's time.
+pub(super) async fn soon<T: FromRedisValue>(
+    server: &RedisServer,
+    command: &Cmd,
+    connection: &mut MultiplexedConnection,
+) -> Result<T, Fault> {
+    match tokio::time::timeout(server.timeout(), command.query_async(connection)).await {
+        Ok(answer) => answer.map_err(|e| fault(&e)),
+        Err(_) => Err(Fault::late()),
     }
 }
 

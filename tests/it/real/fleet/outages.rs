@@ -14,12 +14,15 @@ use crate::real::redis_sentinel::Watched;
 const NODES: usize = 2;
 const REFRESHING: usize = 8;
 const COMING: usize = 4;
-/// Calls that must be carried out after an outage before it counts as over.
+/// Calls that are carried out before an outage, so that there is something to lose.
+const BEFORE: usize = 500;
+/// Calls that must be carried out after it before it counts as over.
 const AFTERWARDS: usize = 200;
 
 async fn at_work(store: &Shared) -> (Fleet, Load) {
     let fleet = Fleet::start(NODES, &store.table).await;
     let load = Load::start(&fleet, REFRESHING, COMING).await;
+    load.goes_on(BEFORE).await;
     (fleet, load)
 }
 
