@@ -26,6 +26,8 @@ pub(crate) struct Server {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
+    /// Whether it says when to ask again.
+    pub(crate) has_retry_after: bool,
 }
 
 impl Answer {
@@ -144,11 +146,21 @@ impl Ags {
         Self { client: client(), url: format!("{url}/ags"), tenant, service, operator_token }
     }
 
+    /// The same calls, for whom the operator has given this token.
+    pub(crate) fn with(&self, operator_token: String) -> Self {
+        Self { operator_token, ..self.clone() }
+    }
+
     pub(crate) async fn ticket(&self) -> Option<String> {
-        let parameters = json!([{"name": "OperatorAuthToken", "value": self.operator_token}]);
-        let answer = self.post("getSessionToken", None, &json!({"parameters": parameters})).await?;
+        let answer = self.session_token().await?;
         assert_eq!(answer.status, 200, "{answer:?}");
         Some(answer.text("sessionToken"))
+    }
+
+    /// `getSessionToken`, whatever comes of it.
+    pub(crate) async fn session_token(&self) -> Option<Answer> {
+        let parameters = json!([{"name": "OperatorAuthToken", "value": self.operator_token}]);
+        self.post("getSessionToken", None, &json!({"parameters": parameters})).await
     }
 
     /// Signs on, with a new device or this one.
@@ -186,8 +198,10 @@ impl Ags {
 pub(crate) async fn send(request: reqwest::RequestBuilder) -> Option<Answer> {
     let response = request.send().await.ok()?;
     let status = response.status().as_u16();
+    let has_retry_after = response.headers().contains_key("retry-after");
     let bytes = response.bytes().await.ok()?;
-    Some(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Some(Answer { status, body, has_retry_after })
 }
 
 /// The log's whole lines, each of which must be a JSON object.

@@ -19,7 +19,6 @@ mod php;
 pub(crate) mod postgres;
 mod postgres_failover;
 mod postgres_nodes;
-pub(crate) mod postgres_proxy;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;
@@ -47,6 +46,23 @@ pub(crate) async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Op
     loop {
         if let Some(found) = probe().await {
             return found;
+        }
+        assert!(started.elapsed() < DEADLINE, "still not so after {DEADLINE:?}: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// [`eventually`] for a task of its own, where an `async` closure cannot go: what its futures borrow
+/// keeps them from being sent. It is how clients here take a 503: they ask again and again, more
+/// eagerly than `Retry-After` says, which is harder for the nodes and shows at once when they serve.
+pub(crate) async fn persistently<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
         }
         assert!(started.elapsed() < DEADLINE, "still not so after {DEADLINE:?}: {what}");
         tokio::time::sleep(POLL).await;

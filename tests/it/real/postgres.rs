@@ -37,11 +37,10 @@ impl Postgres {
         postgres
     }
 
-    /// Ends it as a crash does: nothing is written any more, and the next start recovers. (SIGKILL for the
-    /// first process alone would leave others that keep the next start away.)
+    /// Ends it as a crash does: SIGKILL for all its processes. Nothing is written any more, and the next
+    /// start recovers.
     pub(crate) async fn crash(&mut self) {
-        self.server.signal("QUIT");
-        self.server.ended().await;
+        self.server.kill_all().await;
     }
 
     /// Starts it again, after it was stopped or crashed, on the same port and data.

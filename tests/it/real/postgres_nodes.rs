@@ -1,6 +1,6 @@
 //! Nodes of Cambio on one PostgreSQL, as their clients see them: whoever is asked, it is one
-//! gateway; and while the database is away, the answer is 503, never a 401, and nothing that was
-//! acknowledged is missing afterwards.
+//! gateway; and while no node reaches the database, the answer is 503, never a 401, and nothing that
+//! was acknowledged is missing afterwards. (`fleet` has restarts and crashes of the database.)
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::eventually;
 use super::postgres::{self, PASSWORD, Postgres, USER};
-use super::postgres_proxy::{Network, Proxy};
+use super::proxy::{Network, Proxy};
+use super::{eventually, persistently};
 use crate::support::{Answer, Call, Fixture};
 
 /// A node on the database that this port leads to.
@@ -87,26 +87,26 @@ struct Seen {
     unavailable: AtomicUsize,
 }
 
-/// A client that refreshes without a pause, repeating what got no answer; answers the last pair
-/// that was acknowledged.
+/// A client that refreshes without a pause; answers the last pair that was acknowledged.
 async fn refresh_on_and_on(node: Arc<Fixture>, mut pair: Value, seen: Arc<Seen>) -> Value {
     while !seen.stop.load(Ordering::SeqCst) {
-        let started = Instant::now();
-        let answer = node.refreshed(&pair).await;
-        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-        match answer.status {
-            200 => {
-                pair = answer.expect(200);
-                seen.good.fetch_add(1, Ordering::SeqCst);
-            }
-            _ => {
-                answer.problem(503);
-                seen.unavailable.fetch_add(1, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        }
+        pair = persistently("it is refreshed", || refresh(&node, &pair, &seen)).await;
     }
     pair
+}
+
+/// The next pair, or `None` after a 503.
+async fn refresh(node: &Fixture, pair: &Value, seen: &Seen) -> Option<Value> {
+    let started = Instant::now();
+    let answer = node.refreshed(pair).await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    if answer.status == 503 {
+        answer.problem(503);
+        seen.unavailable.fetch_add(1, Ordering::SeqCst);
+        return None;
+    }
+    seen.good.fetch_add(1, Ordering::SeqCst);
+    Some(answer.expect(200))
 }
 
 /// Sixteen clients on two nodes refresh while `fault` happens and is over.
@@ -151,45 +151,18 @@ async fn is_felt(seen: &Seen) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn restarts_and_crashes_of_the_database_lose_nothing_that_was_acknowledged() {
-    let mut postgres = Postgres::start().await;
-    let database = postgres.database().await;
-    let nodes = [
-        Arc::new(node(postgres.port, &database).await),
-        Arc::new(node(postgres.port, &database).await),
-    ];
-    let (good, unavailable) = clients_survive(&nodes, async |seen| {
-        // A fast shutdown ends every connection at once.
-        postgres.server.signal("INT");
-        is_felt(seen).await;
-        postgres.server.ended().await;
-        postgres.start_again().await;
-        goes_on(seen).await;
-        // A crash: the log is replayed.
-        postgres.crash().await;
-        is_felt(seen).await;
-        postgres.start_again().await;
-    })
-    .await;
-    println!("restart and crash: {good} refreshes, {unavailable} answered 503, none 401");
-    for node in &nodes {
-        assert_eq!(node.app.store().check().await, Ok(()));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partition_from_the_database_is_503_in_bounded_time_and_heals() {
     let postgres = postgres::shared().await;
     let database = postgres.database().await;
-    let proxy = Proxy::start(postgres.port).await;
+    let proxy = Proxy::to(postgres.port).await;
     let nodes =
         [Arc::new(node(proxy.port, &database).await), Arc::new(node(proxy.port, &database).await)];
     let (good, unavailable) = clients_survive(&nodes, async |seen| {
-        for fault in [Network::Silent, Network::Reset, Network::Slow(Duration::from_secs(2))] {
-            proxy.set(fault);
+        for fault in [Network::Silent, Network::Broken, Network::Slow(Duration::from_secs(2))] {
+            proxy.becomes(fault);
             is_felt(seen).await;
             assert!(nodes[0].app.store().check().await.is_err(), "not ready: {fault:?}");
-            proxy.set(Network::Good);
+            proxy.becomes(Network::Good);
             goes_on(seen).await;
         }
     })

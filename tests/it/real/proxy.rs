@@ -1,36 +1,45 @@
-//! A TCP proxy on a port of its own that does to connections what networks do: lets nothing
-//! through, breaks them, or takes its time.
+//! A TCP proxy that does to connections what networks do: lets nothing through, breaks them, takes
+//! its time, or loses an answer after the server has done what it was asked. Knows no protocol.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// What becomes of what is sent.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
     /// It arrives.
     Good,
-    /// It is kept, and so are new connections, until the network is good again.
+    /// It is kept, and so are new connections, until the network is good again: a partition. What
+    /// was kept arrives then.
     Silent,
     /// Connections are reset, new ones at once.
     Broken,
-    /// It arrives this much later, piece by piece.
+    /// It arrives this much later, each way.
     Slow(Duration),
 }
 
 /// A running proxy; it ends with its handle.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    target: Arc<AtomicU16>,
-    cut: Arc<AtomicBool>,
-    network: Arc<watch::Sender<Network>>,
+    network: watch::Sender<Network>,
+    shared: Arc<Shared>,
     listening: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    target: AtomicU16,
+    /// The answer to what has these bytes in it is to be lost.
+    armed: Mutex<Option<&'static [u8]>>,
+    came: AtomicUsize,
+    over: AtomicUsize,
 }
 
 impl Proxy {
@@ -38,102 +47,142 @@ impl Proxy {
     pub(crate) async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
-        let target = Arc::new(AtomicU16::new(port));
-        let cut = Arc::new(AtomicBool::new(false));
-        let (aim, cuts) = (Arc::clone(&target), Arc::clone(&cut));
-        let network = Arc::new(watch::Sender::new(Network::Good));
-        let state = Arc::clone(&network);
+        let shared = Arc::new(Shared { target: port.into(), ..Shared::default() });
+        let network = watch::Sender::new(Network::Good);
+        let (seen, carrying) = (network.subscribe(), Arc::clone(&shared));
         let listening = tokio::spawn(async move {
-            loop {
-                let (client, _) = listener.accept().await.unwrap();
-                let (port, cut) = (aim.load(Ordering::Relaxed), Arc::clone(&cuts));
-                tokio::spawn(serve(client, port, state.subscribe(), cut));
+            while let Ok((client, _)) = listener.accept().await {
+                carrying.came.fetch_add(1, Ordering::SeqCst);
+                let (network, shared) = (seen.clone(), Arc::clone(&carrying));
+                tokio::spawn(async move {
+                    carry(client, network, &shared).await;
+                    shared.over.fetch_add(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { port: own, target, cut, network, listening }
+        Self { port: own, network, shared, listening }
     }
 
     /// Sends new connections to this port.
     pub(crate) fn aim(&self, port: u16) {
-        self.target.store(port, Ordering::Relaxed);
-    }
-
-    /// Breaks the connection on which the server answers next, instead of passing the answer on.
-    pub(crate) fn cut_next_answer(&self) {
-        self.cut.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether an answer is still to be cut.
-    pub(crate) fn is_cutting(&self) -> bool {
-        self.cut.load(Ordering::Relaxed)
+        self.shared.target.store(port, Ordering::SeqCst);
     }
 
     /// From now on, for connections that are there, too.
     pub(crate) fn becomes(&self, network: Network) {
         self.network.send_replace(network);
     }
+
+    /// The next time that a client says something, the server gets to hear it, its answer is lost
+    /// and the connection is reset.
+    pub(crate) fn lose_the_next_answer(&self) {
+        self.lose_the_answer_to(b"");
+    }
+
+    /// The same for what has these bytes in it.
+    pub(crate) fn lose_the_answer_to(&self, bytes: &'static [u8]) {
+        *self.shared.armed.lock() = Some(bytes);
+    }
+
+    /// Whether what was to be answered for the last time has come.
+    pub(crate) fn has_lost_it(&self) -> bool {
+        self.shared.armed.lock().is_none()
+    }
+
+    /// How many connections have come.
+    pub(crate) fn came(&self) -> usize {
+        self.shared.came.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are over: whatever was said on them, the server has heard it.
+    pub(crate) fn over(&self) -> usize {
+        self.shared.over.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.network.send_replace(Network::Broken);
+        self.becomes(Network::Broken);
         self.listening.abort();
     }
 }
 
-async fn serve(
-    client: TcpStream,
-    port: u16,
-    network: watch::Receiver<Network>,
-    cut: Arc<AtomicBool>,
-) {
-    client.set_nodelay(true).unwrap();
-    let through = async {
-        passable(network.clone()).await;
-        let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
-        server.set_nodelay(true).unwrap();
-        let (from_client, to_client) = client.into_split();
-        let (from_server, to_server) = server.into_split();
-        let never = AtomicBool::new(false);
-        // Whichever ends takes the other with it.
-        tokio::select! {
-            () = copy(from_client, to_server, network.clone(), &never) => {}
-            () = copy(from_server, to_client, network.clone(), &cut) => {}
+impl Shared {
+    /// Whether the answer to what a client says is the one to be lost, which no other one is then.
+    fn is_the_one(&self, said: &[u8]) -> bool {
+        let mut armed = self.armed.lock();
+        let has = |bytes: &[u8]| bytes.is_empty() || said.windows(bytes.len()).any(|w| w == bytes);
+        let found = armed.is_some_and(has);
+        if found {
+            *armed = None;
         }
-    };
-    let broken = async {
-        let _ = network.clone().wait_for(|now| *now == Network::Broken).await;
-    };
-    // Dropping a socket that has unread input, or is written to, resets the connection.
+        found
+    }
+}
+
+/// Carries one connection until it is over or the network breaks.
+async fn carry(client: TcpStream, network: watch::Receiver<Network>, shared: &Shared) {
+    reset_when_dropped(&client);
+    let mut told = network.clone();
     tokio::select! {
-        () = through => {}
-        () = broken => {}
+        () = through(client, network, shared) => {}
+        _ = told.wait_for(|now| *now == Network::Broken) => {}
     }
 }
 
-async fn copy(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    network: watch::Receiver<Network>,
-    cut: &AtomicBool,
-) {
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if cut.swap(false, Ordering::Relaxed) {
-            return;
+async fn through(client: TcpStream, network: watch::Receiver<Network>, shared: &Shared) {
+    arrives(&network).await;
+    let target = ("127.0.0.1", shared.target.load(Ordering::SeqCst));
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    reset_when_dropped(&server);
+    server.set_nodelay(true).unwrap();
+    client.set_nodelay(true).unwrap();
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let is_lost = AtomicBool::new(false);
+    let asks = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(n @ 1..) = from_client.read(&mut buffer).await {
+            arrives(&network).await;
+            if shared.is_the_one(&buffer[..n]) {
+                is_lost.store(true, Ordering::SeqCst);
+            }
+            if to_server.write_all(&buffer[..n]).await.is_err() {
+                return;
+            }
         }
-        let now = *network.borrow();
-        if let Network::Slow(delay) = now {
-            tokio::time::sleep(delay).await;
+        // An orderly end goes on, so that the server ends its side.
+        let _ = to_server.shutdown().await;
+    };
+    let answers = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(n @ 1..) = from_server.read(&mut buffer).await {
+            arrives(&network).await;
+            if is_lost.load(Ordering::SeqCst) || to_client.write_all(&buffer[..n]).await.is_err() {
+                return;
+            }
         }
-        passable(network.clone()).await;
-        if to.write_all(&buffer[..length]).await.is_err() {
-            break;
-        }
+    };
+    // The connection is over when the server's side is.
+    tokio::select! {
+        () = answers => {}
+        () = async { asks.await; std::future::pending().await } => {}
     }
-    let _ = to.shutdown().await;
 }
 
-async fn passable(mut network: watch::Receiver<Network>) {
-    let _ = network.wait_for(|now| *now != Network::Silent).await;
+/// Waits for as long as the network keeps what is sent now.
+async fn arrives(network: &watch::Receiver<Network>) {
+    let mut network = network.clone();
+    // The proxy's end breaks the connection anyway.
+    let Ok(now) = network.wait_for(|now| *now != Network::Silent).await.map(|now| *now) else {
+        return;
+    };
+    if let Network::Slow(delay) = now {
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// Whoever drops the stream without more ado resets the connection.
+fn reset_when_dropped(stream: &TcpStream) {
+    socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
 }

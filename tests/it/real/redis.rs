@@ -6,8 +6,8 @@ use std::process::Command;
 use redis::Value;
 use tokio::sync::OnceCell;
 
-use super::free_port;
 use super::server::{Folder, Server};
+use super::{DEADLINE, free_port};
 
 /// The password of every Redis here.
 pub(crate) const PASSWORD: &str = "s3cret of a test";
@@ -54,13 +54,17 @@ impl Redis {
     }
 }
 
-/// Asks who listens on a port of 127.0.0.1, over a connection of its own.
+/// Asks who listens on a port of 127.0.0.1, over a connection of its own. The client's own times, of
+/// half a second and a second, are too short for a busy machine.
 pub(super) async fn ask(port: u16, password: &str, words: &[&str]) -> redis::RedisResult<Value> {
     let address = redis::ConnectionAddr::Tcp("127.0.0.1".into(), port);
     let info = redis::IntoConnectionInfo::into_connection_info(address)?;
     let login = redis::RedisConnectionInfo::default().set_password(password);
     let client = redis::Client::open(info.set_redis_settings(login))?;
-    let mut connection = client.get_multiplexed_async_connection().await?;
+    let times = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(DEADLINE))
+        .set_response_timeout(Some(DEADLINE));
+    let mut connection = client.get_multiplexed_async_connection_with_config(&times).await?;
     redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
 }
 

@@ -8,11 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::eventually;
+use super::{eventually, persistently};
 use crate::support::{Call, Fixture, OPERATOR_TENANT, operator_token};
-
-/// How long a client waits after a 503; `Retry-After` says more, and a test has less time.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// Two gateways with one configuration.
 pub(super) type Nodes = [Arc<Fixture>; 2];
@@ -116,18 +113,16 @@ impl Shared {
     /// One session, refreshed again and again, at one node and the other.
     async fn refresh(&self, nodes: &Nodes, client: usize) -> Value {
         let account = format!("refreshing{client}");
-        let mut pair = loop {
-            if let Some(pair) = self.begin([&nodes[0], &nodes[1]], &account).await {
-                break pair;
-            }
-        };
+        let both = [&*nodes[0], &*nodes[1]];
+        let mut pair = persistently("it signs on", || self.begin(both, &account)).await;
         let mut turn = 0;
         while !self.ended.load(Ordering::Relaxed) {
-            turn += 1;
-            let refresh = Call::refresh(pair["refresh_token"].as_str().unwrap());
-            if let Some(next) = self.ask(&nodes[turn % 2], refresh, 200).await {
-                pair = next;
-            }
+            let token = pair["refresh_token"].as_str().unwrap();
+            let refreshed = persistently("it is refreshed", || {
+                turn += 1;
+                self.ask(&nodes[turn % 2], Call::refresh(token), 200)
+            });
+            pair = refreshed.await;
         }
         pair
     }
@@ -139,7 +134,8 @@ impl Shared {
         while !self.ended.load(Ordering::Relaxed) {
             turn += 1;
             let nodes = [&*nodes[turn % 2], &*nodes[(turn + 1) % 2]];
-            pairs.extend(self.begin(nodes, &format!("account{client}-{turn}")).await);
+            let account = format!("account{client}-{turn}");
+            pairs.push(persistently("it signs on", || self.begin(nodes, &account)).await);
         }
         pairs
     }
@@ -162,7 +158,6 @@ impl Shared {
         if answer.status == 503 {
             answer.problem(503);
             self.refused.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(PAUSE).await;
             return None;
         }
         let answer = answer.expect(status);

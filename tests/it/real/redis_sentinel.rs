@@ -68,6 +68,16 @@ impl Watched {
         .await;
     }
 
+    /// From now on sentinels wait so many milliseconds for a silent master before they elect
+    /// another one.
+    pub(crate) async fn elect_after(&self, millis: u32) {
+        for sentinel in &self.sentinels {
+            let millis = millis.to_string();
+            let set = ["SENTINEL", "SET", MASTER, "down-after-milliseconds", &millis];
+            sentinel.ask(&set).await.unwrap();
+        }
+    }
+
     /// The number of the server that the first sentinel says is master.
     pub(crate) async fn master(&self) -> usize {
         let port = self.sentinels[0].master().await.unwrap();

@@ -146,6 +146,26 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// SIGKILL for it and its children, as a machine's end is for them; waits for their ends.
+    pub(crate) async fn kill_all(&mut self) {
+        // Stopped, so that it has no more children when they are listed.
+        self.signal("STOP");
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        self.kill();
+        let line = format!("kill -KILL {children} 2>&-");
+        // Those that have ended by themselves make it fail.
+        let _ = Command::new("sh").args(["-c", &line]).status().unwrap();
+        for child in children.split_whitespace() {
+            eventually("a child ends", async || {
+                let stat = std::fs::read_to_string(format!("/proc/{child}/stat"));
+                // Whoever is its parent now may be in no hurry to see its end.
+                stat.map_or(true, |stat| stat.contains(") Z ")).then_some(())
+            })
+            .await;
+        }
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) async fn stop(&mut self) {
         self.signal("TERM");

@@ -2,8 +2,11 @@
 //! an async function over a [`Fleet`]; `on_every_shared_store!` makes a test of it for each
 //! store that nodes can share.
 
+mod ledger;
 mod load;
 mod node;
+mod outages;
+mod partitions;
 mod stores;
 mod stories;
 
@@ -22,7 +25,12 @@ pub(super) struct Fleet {
 impl Fleet {
     /// Starts `count` nodes at once on the store that this `[store]` table describes, and nginx.
     pub(super) async fn start(count: usize, store: &str) -> Self {
-        let started = (0..count).map(|_| Node::start(store));
+        Self::on(&vec![store; count]).await
+    }
+
+    /// The same for a node on each of these tables.
+    pub(super) async fn on(stores: &[&str]) -> Self {
+        let started = stores.iter().map(|store| Node::start(store));
         let nodes = futures_util::future::join_all(started).await;
         let port = free_port();
         let folder = Folder::new("nobody");
@@ -38,10 +46,18 @@ impl Fleet {
     pub(super) fn client(&self, account: &str) -> Ags {
         node::client(self.port, account)
     }
+
+    /// Waits until every node says so of itself.
+    pub(super) async fn is_ready(&self, ready: bool) {
+        for node in &self.nodes {
+            node.is_ready(ready).await;
+        }
+    }
 }
 
 /// One process, so that it ends with its pid. It asks the next node when one is gone, or says that
-/// it cannot serve: Cambio's calls are safe to be made again.
+/// it cannot serve. A refresh gets the same pair from whoever is asked again; what is used up by the
+/// first call that is carried out is asked again only when it cannot have been sent.
 fn nginx(port: u16, nodes: &[Node]) -> String {
     let servers: String =
         nodes.iter().map(|node| format!("server 127.0.0.1:{} max_fails=0; ", node.port)).collect();
@@ -55,11 +71,15 @@ http {{
     upstream cambio {{ {servers} keepalive 32; }}
     server {{
         listen 127.0.0.1:{port};
+        proxy_http_version 1.1;
+        proxy_set_header Connection \"\";
+        proxy_connect_timeout 2s;
+        proxy_next_upstream error timeout http_503;
         location / {{
             proxy_pass http://cambio;
-            proxy_http_version 1.1;
-            proxy_set_header Connection \"\";
-            proxy_connect_timeout 2s;
+        }}
+        location = /ags/refresh {{
+            proxy_pass http://cambio;
             proxy_next_upstream error timeout http_503 non_idempotent;
         }}
     }}

@@ -1,22 +1,27 @@
 //! One Cambio process of a fleet, with a port of its own that it keeps when it is started again.
 
 use std::path::Path;
+use std::time::Duration;
 
 use cambio::domain::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::e2e::process::Process;
-use crate::e2e::server::{Ags, log_lines};
+use crate::e2e::server::{Ags, log_lines, send};
 use crate::real::{eventually, free_port};
 use crate::support::signed_jwt;
 
 const SERVICE: &str = "Customer Auth Service";
 const OPERATOR_SECRET: &str = "the head-end's secret, for tests: 0123456789";
 
+/// How long a node may take for a request.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// A node.
 pub(super) struct Node {
     pub(super) port: u16,
+    admin: u16,
     folder: TempDir,
     process: Process,
 }
@@ -25,10 +30,23 @@ impl Node {
     /// Starts one and waits until it serves.
     pub(super) async fn start(store: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        std::fs::write(folder.path().join("cambio.toml"), configuration(port, store)).unwrap();
+        let (port, admin) = (free_port(), free_port());
+        let configuration = configuration(port, admin, store);
+        std::fs::write(folder.path().join("cambio.toml"), configuration).unwrap();
         let process = serving(folder.path()).await;
-        Self { port, folder, process }
+        Self { port, admin, folder, process }
+    }
+
+    /// Waits until `/readyz` says this.
+    pub(super) async fn is_ready(&self, ready: bool) {
+        let url = format!("http://127.0.0.1:{}/readyz", self.admin);
+        let what = if ready { "the node is ready" } else { "the node is not ready" };
+        let status = if ready { 200 } else { 503 };
+        eventually(what, async || {
+            let answer = send(reqwest::Client::new().get(&url)).await?;
+            (answer.status == status).then_some(())
+        })
+        .await;
     }
 
     /// A client that talks to this node alone.
@@ -73,13 +91,17 @@ impl Drop for Node {
 
 /// Calls to whoever listens on this port.
 pub(super) fn client(port: u16, account: &str) -> Ags {
+    Ags::at(&format!("http://127.0.0.1:{port}"), SERVICE, operator_token(account))
+}
+
+/// What the operator's head-end gives an account.
+pub(super) fn operator_token(account: &str) -> String {
     let header = json!({"alg": "HS256", "typ": "JWT", "kid": "head-end-1"});
     let now = SystemClock.now().secs();
     let claims = json!({"typ": "GetSessionTokenAuthN", "OpfAccountId": account,
         "OpfTenantId": "nagra", "exp": now + 3600, "aud": "ags"});
     let (header, claims) = (header.to_string(), claims.to_string());
-    let token = signed_jwt(&header, &claims, OPERATOR_SECRET, aws_lc_rs::hmac::HMAC_SHA256);
-    Ags::at(&format!("http://127.0.0.1:{port}"), SERVICE, token)
+    signed_jwt(&header, &claims, OPERATOR_SECRET, aws_lc_rs::hmac::HMAC_SHA256)
 }
 
 async fn serving(folder: &Path) -> Process {
@@ -96,18 +118,23 @@ async fn serving(folder: &Path) -> Process {
     process
 }
 
-fn configuration(port: u16, store: &str) -> String {
+/// A refresh that was carried out when the store went away, and not acknowledged, is found again
+/// within `refresh_grace`: it is longer than a busy machine takes to bring a store back.
+fn configuration(port: u16, admin: u16, store: &str) -> String {
+    let request_timeout = REQUEST_TIMEOUT.as_secs();
     format!(
         r#"environment = "development"
 server.listen = "127.0.0.1:{port}"
 server.trusted_proxies = ["127.0.0.1/32"]
-admin.listen = "127.0.0.1:0"
+server.limits.request_timeout = "{request_timeout}s"
+admin.listen = "127.0.0.1:{admin}"
 keys.encryption_key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 [store]
 {store}
 [validators.tickets]
 kind = "session_token"
 [tenants.nagra.ags]
+refresh_grace = "300s"
 operator.keys = [{{ kid = "head-end-1", secret = "{OPERATOR_SECRET}" }}]
 [[tenants.nagra.services]]
 name = "{SERVICE}"

@@ -1,10 +1,17 @@
-//! The stores that nodes can share, each a real server of this test run, and the macro that
-//! makes a test for each.
+//! The stores that nodes can share, each a real server: of the whole test run, with a macro that
+//! makes a test for each, or of a test that takes it away. Times are short there, for bounded waits.
 
 use tokio::sync::OnceCell;
 
+use crate::real::postgres::Postgres;
+use crate::real::redis_cluster::RedisCluster;
 use crate::real::redis_sentinel::{MASTER, SENTINEL_PASSWORD, Watched};
 use crate::real::{postgres, redis, redis_cluster};
+
+/// A call's times while a store comes and goes.
+const HASTY: &str = "connect_timeout = \"500ms\"\ntimeout = \"1s\"\ndeadline = \"1500ms\"";
+/// An answer waits for a replica, so that its master may be lost.
+const ACKNOWLEDGED: &str = "wait_replicas = 1\nwait_timeout = \"1s\"";
 
 /// A `[store]` table.
 pub(super) struct Shared {
@@ -13,35 +20,67 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) async fn redis(name: &str) -> Self {
-        let nodes = vec![format!("127.0.0.1:{}", redis::shared().await.port)];
-        Self { table: redis_table("standalone", &nodes, name) }
+        Self { table: one_redis(redis::shared().await.port, name) }
     }
 
     pub(super) async fn redis_sentinel(name: &str) -> Self {
         static WATCHED: OnceCell<Watched> = OnceCell::const_new();
-        let nodes = WATCHED.get_or_init(Watched::start).await.places();
-        let table = redis_table("sentinel", &nodes, name);
-        let further =
-            format!("master_name = {MASTER:?}\nsentinel_password = {SENTINEL_PASSWORD:?}");
-        Self { table: format!("{table}\n{further}") }
+        Self { table: watched(WATCHED.get_or_init(Watched::start).await, name) }
     }
 
     pub(super) async fn redis_cluster(name: &str) -> Self {
-        let nodes = redis_cluster::shared().await.places();
-        Self { table: redis_table("cluster", &nodes, name) }
+        Self { table: redis_table("cluster", &redis_cluster::shared().await.places(), name) }
     }
 
     /// In a database of its own, so that it needs no name.
     pub(super) async fn postgres(_: &str) -> Self {
         let server = postgres::shared().await;
-        let (port, database) = (server.port, server.database().await);
-        let (user, password) = (postgres::USER, postgres::PASSWORD);
-        let table = format!(
-            "kind = \"postgres\"\npostgres = {{ port = {port}, database = \"{database}\", \
-             user = \"{user}\", password = \"{password}\" }}"
-        );
-        Self { table }
+        Self { table: postgres_table(server.port, &server.database().await, "") }
     }
+
+    /// On this port there may be nobody at times.
+    pub(super) fn on_redis(port: u16, name: &str) -> Self {
+        Self { table: format!("{}\n{HASTY}", one_redis(port, name)) }
+    }
+
+    /// Who is master may change.
+    pub(super) fn on_sentinels(redis: &Watched) -> Self {
+        Self { table: format!("{}\n{HASTY}\n{ACKNOWLEDGED}", watched(redis, "failover")) }
+    }
+
+    /// Some of the nodes, the others are learned.
+    pub(super) fn on_cluster(redis: &RedisCluster) -> Self {
+        let table = redis_table("cluster", &redis.places()[..3], "failover");
+        Self { table: format!("{table}\n{HASTY}\n{ACKNOWLEDGED}") }
+    }
+
+    /// A server that may be away at times.
+    pub(super) async fn on_postgres(server: &Postgres) -> Self {
+        Self::in_database(server.port, &server.database().await)
+    }
+
+    /// On this port there may be nobody at times.
+    pub(super) fn in_database(port: u16, database: &str) -> Self {
+        let hasty = ", timeout = \"1500ms\", connect_timeout = \"500ms\"";
+        Self { table: postgres_table(port, database, hasty) }
+    }
+}
+
+fn postgres_table(port: u16, database: &str, more: &str) -> String {
+    let (user, password) = (postgres::USER, postgres::PASSWORD);
+    format!(
+        "kind = \"postgres\"\npostgres = {{ port = {port}, database = \"{database}\", \
+         user = \"{user}\", password = \"{password}\"{more} }}"
+    )
+}
+
+fn one_redis(port: u16, name: &str) -> String {
+    redis_table("standalone", &[format!("127.0.0.1:{port}")], name)
+}
+
+fn watched(redis: &Watched, name: &str) -> String {
+    let table = redis_table("sentinel", &redis.places(), name);
+    format!("{table}\nmaster_name = {MASTER:?}\nsentinel_password = {SENTINEL_PASSWORD:?}")
 }
 
 /// `name` keeps the tests' keys apart.

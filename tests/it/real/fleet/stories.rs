@@ -37,22 +37,22 @@ async fn a_session_is_the_same_at_every_node(store: &Shared) {
 
 async fn a_rolling_restart_under_load_fails_no_request(store: &Shared) {
     let mut fleet = Fleet::start(3, &store.table).await;
-    let load = Load::start(&fleet, 8).await;
+    let load = Load::start(&fleet, 8, 0).await;
     for node in 0..fleet.nodes.len() {
         fleet.nodes[node].restart().await;
         load.goes_on(50).await;
     }
-    load.end("rolling restart of three nodes").await;
+    assert_eq!(load.end(&fleet, "rolling restart of three nodes").await, 0);
 }
 
 async fn a_node_that_is_killed_under_load_is_not_noticed(store: &Shared) {
     let mut fleet = Fleet::start(2, &store.table).await;
-    let load = Load::start(&fleet, 8).await;
+    let load = Load::start(&fleet, 8, 0).await;
     for node in 0..fleet.nodes.len() {
         fleet.nodes[node].kill();
         load.goes_on(50).await;
         fleet.nodes[node].start_again().await;
         load.goes_on(50).await;
     }
-    load.end("SIGKILL of each of two nodes").await;
+    assert_eq!(load.end(&fleet, "SIGKILL of each of two nodes").await, 0);
 }

@@ -12,11 +12,12 @@ use cambio::session::{BeginError, RefreshError, Refreshed};
 use serde_json::{Value, json};
 
 use super::super::*;
+use super::patient;
 use crate::real::redis::{PASSWORD, Redis};
 
-/// Settings for a Redis at this port, with more of them.
+/// Settings for a Redis at this port, with more of them. Patient, unless those say otherwise.
 fn settings(port: u16, more: Value) -> Value {
-    let mut redis = json!({"nodes": [format!("127.0.0.1:{port}")], "password": PASSWORD});
+    let mut redis = patient(json!({"nodes": [format!("127.0.0.1:{port}")], "password": PASSWORD}));
     redis.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({"kind": "redis", "redis": redis})
 }

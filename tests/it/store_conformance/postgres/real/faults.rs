@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::*;
 use crate::real::eventually;
-use crate::real::postgres_proxy::{Network, Proxy};
+use crate::real::proxy::{Network, Proxy};
 
 /// A store behind a proxy, whose calls take at most half a second.
 async fn behind_proxy(schema: &Schema) -> (Proxy, Arc<dyn Store>) {
-    let proxy = Proxy::start(postgres::shared().await.port).await;
+    let proxy = Proxy::to(postgres::shared().await.port).await;
     let mut table = schema.table_on(proxy.port);
     table["postgres"]["timeout"] = "500ms".into();
     table["postgres"]["connect_timeout"] = "400ms".into();
@@ -61,7 +61,7 @@ async fn a_partition_costs_each_call_its_timeout_and_heals_by_itself() {
     let schema = Schema::fresh().await;
     let (proxy, store) = behind_proxy(&schema).await;
     let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
-    proxy.set(Network::Silent);
+    proxy.becomes(Network::Silent);
     let calls = (0..32).map(|_| {
         let (store, token) = (Arc::clone(&store), token(&session, 1));
         async move {
@@ -75,7 +75,7 @@ async fn a_partition_costs_each_call_its_timeout_and_heals_by_itself() {
         assert!(took < Duration::from_secs(3), "{took:?}");
     }
     assert!(store.check().await.is_err());
-    proxy.set(Network::Good);
+    proxy.becomes(Network::Good);
     eventually("it is ready again", async || store.check().await.ok()).await;
     let refreshed = store.refresh(&token(&session, 1), next(1), at(1)).await;
     assert!(refreshed.is_ok(), "{refreshed:?}");
@@ -84,14 +84,14 @@ async fn a_partition_costs_each_call_its_timeout_and_heals_by_itself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_that_a_healed_partition_delivers_late_is_void() {
     let schema = Schema::fresh().await;
-    let proxy = Proxy::start(postgres::shared().await.port).await;
+    let proxy = Proxy::to(postgres::shared().await.port).await;
     let mut table = schema.table_on(proxy.port);
     table["postgres"]["timeout"] = "200ms".into();
     table["postgres"]["connect_timeout"] = "100ms".into();
     table["postgres"]["max_connections"] = 1.into();
     let store = open(table).await.unwrap();
     let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
-    proxy.set(Network::Silent);
+    proxy.becomes(Network::Silent);
     assert!(store.refresh(&token(&session, 1), next(1), at(1)).await.is_err());
     eventually("it is given up for good, and its connection with it", async || {
         // A reader waits for the one connection, and for nothing else.
@@ -100,7 +100,7 @@ async fn a_refresh_that_a_healed_partition_delivers_late_is_void() {
     })
     .await;
     let before = proxy.came();
-    proxy.set(Network::Good);
+    proxy.becomes(Network::Good);
     eventually("what was held back is delivered", async || (proxy.over() >= before).then_some(()))
         .await;
     eventually("it is ready again", async || store.check().await.ok()).await;
@@ -110,17 +110,44 @@ async fn a_refresh_that_a_healed_partition_delivers_late_is_void() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_sign_out_everywhere_ends_nothing_that_began_since() {
+    let schema = Schema::fresh().await;
+    let proxy = Proxy::to(postgres::shared().await.port).await;
+    let mut table = schema.table_on(proxy.port);
+    table["postgres"]["timeout"] = "300ms".into();
+    table["postgres"]["max_connections"] = 1.into();
+    let (cut_off, other) = (open(table).await.unwrap(), schema.open().await.unwrap());
+    let (tenant, account) = (tenant("nagra"), account("1663"));
+    // Else nothing would be sent that could come late.
+    eventually("it has a connection", async || cut_off.check().await.ok()).await;
+    let before = proxy.came();
+    proxy.becomes(Network::Silent);
+    cut_off.end_all(&tenant, &account, at(0)).await.unwrap_err();
+    let session = other.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    eventually("its connection is given up", async || {
+        let error = cut_off.check().await.unwrap_err();
+        (!error.0.contains("in use")).then_some(())
+    })
+    .await;
+    proxy.becomes(Network::Good);
+    eventually("what was held back is delivered", async || (proxy.over() >= before).then_some(()))
+        .await;
+    let found = other.session(&tenant, &account, session.id, at(0)).await;
+    assert_eq!(found, Ok(Some(session)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resets_are_answered_at_once_and_survived() {
     let schema = Schema::fresh().await;
     let (proxy, store) = behind_proxy(&schema).await;
     let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     for generation in 1..=5 {
-        proxy.set(Network::Reset);
+        proxy.becomes(Network::Broken);
         let started = Instant::now();
         let refused = store.refresh(&token(&session, generation), next(1), at(1)).await;
         assert!(matches!(refused, Err(cambio::session::RefreshError::Store(_))), "{refused:?}");
         assert!(started.elapsed() < Duration::from_millis(400), "{:?}", started.elapsed());
-        proxy.set(Network::Good);
+        proxy.becomes(Network::Good);
         let refreshed = store.refresh(&token(&session, generation), next(1), at(1)).await;
         assert!(refreshed.is_ok(), "{refreshed:?}");
     }
@@ -131,12 +158,12 @@ async fn a_slow_network_is_waited_for_as_long_as_the_timeout() {
     let schema = Schema::fresh().await;
     let (proxy, store) = behind_proxy(&schema).await;
     let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
-    proxy.set(Network::Slow(Duration::from_millis(20)));
+    proxy.becomes(Network::Slow(Duration::from_millis(20)));
     assert!(store.refresh(&token(&session, 1), next(1), at(1)).await.is_ok());
-    proxy.set(Network::Slow(Duration::from_secs(1)));
+    proxy.becomes(Network::Slow(Duration::from_secs(1)));
     let late = store.refresh(&token(&session, 2), next(2), at(2)).await.unwrap_err();
     assert!(late.to_string().contains("no answer in time"), "{late}");
-    proxy.set(Network::Good);
+    proxy.becomes(Network::Good);
     eventually("it answers", async || store.check().await.ok()).await;
 }
 

@@ -2,7 +2,7 @@
 //! must not undo what has been done since. (`faults` has the same of a refresh.)
 
 use super::*;
-use crate::real::postgres_proxy::{Network, Proxy};
+use crate::real::proxy::{Network, Proxy};
 use crate::real::{eventually, postgres};
 
 /// Two stores on one schema, of which one can be cut off, and has one connection.
@@ -15,7 +15,7 @@ struct Late {
 impl Late {
     async fn start() -> Self {
         let schema = Schema::fresh().await;
-        let proxy = Proxy::start(postgres::shared().await.port).await;
+        let proxy = Proxy::to(postgres::shared().await.port).await;
         let mut table = schema.table_on(proxy.port);
         table["postgres"]["timeout"] = "200ms".into();
         table["postgres"]["connect_timeout"] = "100ms".into();
@@ -34,7 +34,7 @@ impl Late {
         })
         .await;
         let before = self.proxy.came();
-        self.proxy.set(Network::Good);
+        self.proxy.becomes(Network::Good);
         let delivered = async || (self.proxy.over() >= before).then_some(());
         eventually("what was held back is delivered", delivered).await;
     }
@@ -45,7 +45,7 @@ async fn ending_all_ends_nothing_that_was_begun_since() {
     let late = Late::start().await;
     let (nagra, who) = (tenant("nagra"), account("1663"));
     late.cut_off.begin(sign_on(1, "a"), at(0)).await.unwrap();
-    late.proxy.set(Network::Silent);
+    late.proxy.becomes(Network::Silent);
     assert!(late.cut_off.end_all(&nagra, &who, at(0)).await.is_err());
     assert_eq!(late.other.end_all(&nagra, &who, at(1)).await, Ok(1));
     let since = late.other.begin(sign_on(2, "b"), at(2)).await.unwrap().session;
@@ -61,7 +61,7 @@ async fn disabling_a_device_does_not_undo_that_it_was_enabled_since() {
     let set = async |store: &Arc<dyn Store>, state| {
         store.change_device(&nagra, &who, &session.device, DeviceChange::State(state)).await
     };
-    late.proxy.set(Network::Silent);
+    late.proxy.becomes(Network::Silent);
     assert!(set(&late.cut_off, DeviceState::Disabled).await.is_err());
     assert_eq!(set(&late.other, DeviceState::Active).await, Ok(true));
     late.gives_up_and_heals().await;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::real::free_port;
-use crate::real::postgres_proxy::Proxy;
+use crate::real::proxy::Proxy;
 
 /// A table with this in it.
 async fn with(schema: &Schema, key: &str, value: impl Into<Value>) -> Value {
@@ -79,7 +79,7 @@ async fn there_are_no_more_connections_than_allowed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_prepared_refresh_is_sent_by_its_name() {
     let schema = Schema::fresh().await;
-    let proxy = Proxy::start(postgres::shared().await.port).await;
+    let proxy = Proxy::to(postgres::shared().await.port).await;
     // In this order: what the second waits for does not happen.
     for prepared in [false, true] {
         let mut table = schema.table_on(proxy.port);

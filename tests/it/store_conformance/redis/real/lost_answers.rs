@@ -28,9 +28,9 @@ async fn a_sign_on_happens_once() {
     let (_redis, proxy, store) = behind_proxy().await;
     store.put_ticket(digest(1), ticket()).await.unwrap();
     let new = limited(claiming(sign_on(1, "a"), digest(1)), 1);
-    proxy.cut_next_answer();
+    proxy.lose_the_next_answer();
     let begun = store.begin(new.clone(), at(0)).await.unwrap();
-    assert!(!proxy.is_cutting());
+    assert!(proxy.has_lost_it());
     assert_eq!((begun.session.id, begun.session.generation), (id(1), 1));
     assert_eq!(begun.session.device_class.as_deref(), Some("TV"));
     assert_eq!(store.peek_ticket(digest(1), at(0)).await, Ok(None));
@@ -43,10 +43,10 @@ async fn a_sign_on_happens_once() {
 async fn a_refresh_answers_the_pair_that_was_made() {
     let (_redis, proxy, store) = behind_proxy().await;
     let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
-    proxy.cut_next_answer();
+    proxy.lose_the_next_answer();
     let refreshed = store.refresh(&token(&session, 1), next(9), at(9)).await.unwrap();
     assert!(matches!(&refreshed, Refreshed::Replayed(s) if s.generation == 2), "{refreshed:?}");
-    assert!(!proxy.is_cutting());
+    assert!(proxy.has_lost_it());
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn an_end_is_an_end() {
     let (_redis, proxy, store) = behind_proxy().await;
     let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     let (tenant, account) = (tenant("nagra"), account("1663"));
-    proxy.cut_next_answer();
+    proxy.lose_the_next_answer();
     assert_eq!(store.end(&tenant, &account, session.id, &session.device, at(0)).await, Ok(true));
     assert_eq!(store.end(&tenant, &account, session.id, &session.device, at(0)).await, Ok(false));
 }
@@ -63,12 +63,12 @@ async fn an_end_is_an_end() {
 async fn a_key_ring_is_swapped_once() {
     let (_redis, proxy, store) = behind_proxy().await;
     for expected in 0..3u8 {
-        proxy.cut_next_answer();
+        proxy.lose_the_next_answer();
         assert_eq!(store.swap_keys("k", expected.into(), &[expected]).await, Ok(true));
     }
     assert_eq!(store.load_keys("k").await.unwrap().unwrap().version, 3);
     // What somebody else has put there is not taken for our own.
-    proxy.cut_next_answer();
+    proxy.lose_the_next_answer();
     assert_eq!(store.swap_keys("k", 2, b"other").await, Ok(false));
 }
 
@@ -76,17 +76,17 @@ async fn a_key_ring_is_swapped_once() {
 async fn the_rest_may_happen_twice() {
     let (_redis, proxy, store) = behind_proxy().await;
     let (tenant, account) = (tenant("nagra"), account("1663"));
-    proxy.cut_next_answer();
+    proxy.lose_the_next_answer();
     store.put_ticket(digest(1), ticket()).await.unwrap();
-    proxy.cut_next_answer();
+    proxy.lose_the_next_answer();
     assert!(store.peek_ticket(digest(1), at(0)).await.unwrap().is_some());
     store.begin(sign_on(1, "a"), at(0)).await.unwrap();
-    proxy.cut_next_answer();
+    proxy.lose_the_next_answer();
     let change = DeviceChange::State(DeviceState::Deleted);
     assert!(store.change_device(&tenant, &account, &device_id("a"), change).await.unwrap());
-    proxy.cut_next_answer();
+    proxy.lose_the_next_answer();
     assert_eq!(store.devices(&tenant, &account).await.unwrap().len(), 1);
-    proxy.cut_next_answer();
+    proxy.lose_the_next_answer();
     assert_eq!(store.sessions(&tenant, &account, at(0)).await, Ok(vec![]));
-    assert!(!proxy.is_cutting());
+    assert!(proxy.has_lost_it());
 }

@@ -19,15 +19,15 @@ async fn master_and_replica() -> (Redis, Redis) {
 }
 
 /// A store that waits for its replica on a machine that is as busy as can be.
-async fn patient(master: &Redis) -> Arc<dyn Store> {
-    let waits = json!({"wait_replicas": 1, "wait_timeout": "30s", "deadline": "60s"});
+async fn waiting(master: &Redis) -> Arc<dyn Store> {
+    let waits = json!({"wait_replicas": 1, "wait_timeout": "30s"});
     open(settings(master.port, waits)).await.unwrap()
 }
 
 #[tokio::test]
 async fn what_is_acknowledged_is_with_the_replica() {
     let (master, replica) = master_and_replica().await;
-    let store = patient(&master).await;
+    let store = waiting(&master).await;
     for n in 0..50 {
         store.begin(sign_on(n, &format!("d{n}")), at(0)).await.unwrap();
         let there = number_of(&replica, &["HLEN", "cambio:{nagra/1663}:s"]).await;
@@ -40,7 +40,7 @@ async fn without_its_replica_a_write_is_not_acknowledged_and_may_be_tried_again(
     let (master, replica) = master_and_replica().await;
     let more = json!({"wait_replicas": 1, "wait_timeout": "100ms"});
     let store = open(settings(master.port, more)).await.unwrap();
-    let begun = patient(&master).await.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    let begun = waiting(&master).await.begin(sign_on(1, "a"), at(0)).await.unwrap();
     let session = begun.session;
     replica.server.signal("STOP");
     let begun = Instant::now();
@@ -73,7 +73,7 @@ async fn an_outage_of_the_replica_that_outlasts_grace_makes_nobody_a_thief() {
     let (master, replica) = master_and_replica().await;
     let more = json!({"wait_replicas": 1, "wait_timeout": "100ms"});
     let hasty = open(settings(master.port, more)).await.unwrap();
-    let patient = patient(&master).await;
+    let patient = waiting(&master).await;
     let session = patient.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     replica.server.signal("STOP");
     // Its client tries again and again, long past the grace of the pair that nobody was told of.
