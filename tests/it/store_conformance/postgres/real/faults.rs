@@ -110,33 +110,6 @@ async fn a_refresh_that_a_healed_partition_delivers_late_is_void() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_sign_out_everywhere_ends_nothing_that_began_since() {
-    let schema = Schema::fresh().await;
-    let proxy = Proxy::to(postgres::shared().await.port).await;
-    let mut table = schema.table_on(proxy.port);
-    table["postgres"]["timeout"] = "300ms".into();
-    table["postgres"]["max_connections"] = 1.into();
-    let (cut_off, other) = (open(table).await.unwrap(), schema.open().await.unwrap());
-    let (tenant, account) = (tenant("nagra"), account("1663"));
-    // Else nothing would be sent that could come late.
-    eventually("it has a connection", async || cut_off.check().await.ok()).await;
-    let before = proxy.came();
-    proxy.becomes(Network::Silent);
-    cut_off.end_all(&tenant, &account, at(0)).await.unwrap_err();
-    let session = other.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
-    eventually("its connection is given up", async || {
-        let error = cut_off.check().await.unwrap_err();
-        (!error.0.contains("in use")).then_some(())
-    })
-    .await;
-    proxy.becomes(Network::Good);
-    eventually("what was held back is delivered", async || (proxy.over() >= before).then_some(()))
-        .await;
-    let found = other.session(&tenant, &account, session.id, at(0)).await;
-    assert_eq!(found, Ok(Some(session)));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resets_are_answered_at_once_and_survived() {
     let schema = Schema::fresh().await;
     let (proxy, store) = behind_proxy(&schema).await;
