@@ -3,25 +3,30 @@
 # shellcheck shell=bash disable=SC2034,SC2153,SC2154 # shares its variables with scripts/bench
 
 FEW=10000
-# Tokens of the crowd that a run goes around: most of their pages are met once or twice.
+# Sessions of the crowd that refresh in a run of the rows with -all, and accounts that sign on: most of their
+# pages are met once or twice. In the other rows it is as many as with ten thousand, spread over the crowd.
 AROUND=50000
 
 # growth KIND: refreshes and sign-ons.
 growth() {
-    local kind=$1 live=${SESSIONS:-1000000} name=growth-$1
+    local kind=$1 live=${SESSIONS:-1000000} name=growth-$1 load
     [[ ! $NOISE && $ONLY == growth* && $name == "$ONLY"* ]] || return 0
     rm -rf "$WORK/floor" "$WORK/cambio"
     # The most requests a second to be ready for, at first.
     CROWD=40000
     [[ $kind != postgres ]] || CROWD=6000
     crowd_servers "$kind"
-    use_floor && crowd_of "$FEW" --sample $((FEW / (ROUNDS + 1) * (ROUNDS + 1)))
-    use_cambio && crowd_of "$live" --sample $((ROUNDS + 1 > live / AROUND ? live / 2 : (ROUNDS + 1) * AROUND))
+    local same=$((FEW / 2 / (ROUNDS + 1))) all=$AROUND
+    ((all < live / 2 / (ROUNDS + 1))) || all=$((live / 2 / (ROUNDS + 1)))
+    use_floor && crowd_of "$FEW" --sample "$FEW"
+    use_cambio && crowd_of "$live" --sample $(((ROUNDS + 1) * (same + all)))
     note "bytes a session, with its device and half an account, of $live in $kind" "$(crowd_bytes "$live")" ""
-    start_both
-    compare "$name-refresh, $live" 0.90
-    rm "$WORK/floor/results" "$WORK/cambio/results"
-    compare "$name-signon, $live" 0.90
+    start_few
+    start_crowd
+    for load in refresh refresh-all signon signon-all; do
+        compare "$name-$load, $live" 0.90
+        rm "$WORK/floor/results" "$WORK/cambio/results"
+    done
     use_floor && local few && few=$(resident)
     use_cambio
     note "resident memory that $live live sessions in $kind add to Cambio's" \
@@ -43,6 +48,7 @@ cleanup() {
     CANDIDATE_PID=$PID
     wait_ready "$SIDE" "$ADMIN_PORT"
     use_cambio
+    cp "$SIDE/all-operator-tokens" "$SIDE/operator-tokens"
     mint $((rate * (over + 10) * 3 / 2))
     ((EPOCHSECONDS + 11 < from)) || die 1 "it took too long to fill: the first sessions end already"
     SECONDS_EACH=10
@@ -114,34 +120,44 @@ crowd_of() {
     mkdir -p "$SIDE/data"
     "$GROWTH" fill --store "$STORE_JSON" --live "$1" --out "$SIDE" "${@:2}"
     if [[ " $* " == *" --sample "* ]]; then
-        "$FLOOR" --operator-tokens <"$SIDE/operators" >"$SIDE/operator-tokens"
+        "$FLOOR" --operator-tokens <"$SIDE/operators" >"$SIDE/all-operator-tokens"
         mv "$SIDE/refresh" "$SIDE/all-refresh"
     fi
     say "$CROWD_KIND: $1 sessions in $(((${EPOCHREALTIME/./} - from) / 1000)) ms"
 }
 
-# start_both: Cambio with few sessions in the floor's place, and with the crowd.
-start_both() {
-    start_few
-    use_cambio && crowd_table
-    start_cambio "$WORK/cambio" crowd ''
-    CANDIDATE_PID=$PID
-    wait_ready "$WORK/cambio" "$ADMIN_PORT"
-}
-
+# start_few, start_crowd: Cambio with few sessions in the floor's place, and with the crowd; both anew
+# before each round of sign-ons.
 start_few() {
+    end_server "$FLOOR_PID"
     SIDE=$WORK/floor && crowd_table
     start_cambio "$WORK/floor" crowd '' "$FLOOR_PORT" "$OTHER_ADMIN_PORT"
     FLOOR_PID=$PID
     wait_ready "$WORK/floor" "$OTHER_ADMIN_PORT"
+    use_floor
+}
+
+start_crowd() {
+    end_server "$CANDIDATE_PID"
+    SIDE=$WORK/cambio && crowd_table
+    start_cambio "$WORK/cambio" crowd ''
+    CANDIDATE_PID=$PID
+    wait_ready "$WORK/cambio" "$ADMIN_PORT"
+    use_cambio
+}
+
+# end_server PID: if there is one.
+end_server() {
+    [[ ! $1 ]] || { kill "$1" && wait "$1"; } || true
 }
 
 # few_again: sign-ons have made many of the few.
 few_again() {
     local port
     port=$(crowd_port floor)
-    kill "$FLOOR_PID"
-    wait "$FLOOR_PID" || true
+    end_server "$FLOOR_PID"
+    FLOOR_PID=''
+    SIDE=$WORK/floor
     case $CROWD_KIND in
     sqlite) rm -rf "$WORK/floor/data" ;;
     redis) redis-cli -p "$port" flushall >/dev/null ;;
@@ -149,22 +165,27 @@ few_again() {
     esac
     crowd_of "$FEW"
     start_few
-    use_floor
 }
 
 # prepare_growth STORY: round by round, tokens that nobody has used.
 prepare_growth() {
-    local lines
+    local first=$((round * same)) count=$same
     case $1 in
-    *-refresh*)
-        lines=$(($(wc -l <"$SIDE/all-refresh") / (ROUNDS + 1)))
-        sed -n "$((round * lines + 1)),$(((round + 1) * lines))p" "$SIDE/all-refresh" >"$SIDE/refresh"
+    *-refresh,*) ;;
+    *-refresh-all,*)
+        first=$(((ROUNDS + 1) * same + first))
+        if [[ $SIDE == "$WORK/cambio" ]]; then first=$(((ROUNDS + 1) * same + round * all)) count=$all; fi
         ;;
     *-signon*)
-        [[ $SIDE != "$WORK/floor" ]] || few_again
+        count=$((FEW / 2))
+        [[ $1 != *-all,* ]] || count=$AROUND
+        head -n "$count" "$SIDE/all-operator-tokens" >"$SIDE/operator-tokens"
+        if [[ $SIDE == "$WORK/floor" ]]; then few_again; else start_crowd; fi
         mint $((RATE * SECONDS_EACH * 5 / 4 + 5000))
+        return
         ;;
     esac
+    sed -n "$((first + 1)),$((first + count))p" "$SIDE/all-refresh" >"$SIDE/refresh"
 }
 
 # crowd_bytes COUNT: what the store of $SIDE takes, by the number of sessions.
