@@ -74,6 +74,13 @@ url = "http://127.0.0.1:$FLOOR_PORT/session"
 send.cookie.name = "AnswerHubCookieSSO"
 fields = { subject = "username", roles = "groups" }
 cache.ttl = "10m"
+END
+    community_config
+}
+
+# The demo's AnswerHub tenant, whose validator is `sso`.
+community_config() {
+    cat <<END
 [[tenants.community.services]]
 name = "AnswerHubCookieSSO"
 validator = "sso"

@@ -66,11 +66,6 @@ url = "http://127.0.0.1:$PEER_PORT/token/introspection"
 auth = { client_secret_post = { client_id = "gateway-post", client_secret = "a secret & more = %" } }
 fields = { subject = "client_id" }
 cache = { ttl = "10m", obey_hints = false }
-[[tenants.community.services]]
-name = "AnswerHubCookieSSO"
-validator = "sso"
-[tenants.community.answerhub]
-cookie_service = "AnswerHubCookieSSO"
-tokens.issuer = "https://community.example.com"
 END
+    community_config
 }

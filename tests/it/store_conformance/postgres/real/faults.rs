@@ -82,34 +82,6 @@ async fn a_partition_costs_each_call_its_timeout_and_heals_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refresh_that_a_healed_partition_delivers_late_is_void() {
-    let schema = Schema::fresh().await;
-    let proxy = Proxy::to(postgres::shared().await.port).await;
-    let mut table = schema.table_on(proxy.port);
-    table["postgres"]["timeout"] = "200ms".into();
-    table["postgres"]["connect_timeout"] = "100ms".into();
-    table["postgres"]["max_connections"] = 1.into();
-    let store = open(table).await.unwrap();
-    let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
-    proxy.becomes(Network::Silent);
-    assert!(store.refresh(&token(&session, 1), next(1), at(1)).await.is_err());
-    eventually("it is given up for good, and its connection with it", async || {
-        // A reader waits for the one connection, and for nothing else.
-        let error = store.devices(&tenant("nagra"), &account("1663")).await.unwrap_err();
-        (!error.0.contains("in use")).then_some(())
-    })
-    .await;
-    let before = proxy.came();
-    proxy.becomes(Network::Good);
-    eventually("what was held back is delivered", async || (proxy.over() >= before).then_some(()))
-        .await;
-    eventually("it is ready again", async || store.check().await.ok()).await;
-    // Much later the client tries again with what it has, and is no thief.
-    let retried = store.refresh(&token(&session, 1), next(500), at(500)).await;
-    assert!(matches!(retried, Ok(cambio::session::Refreshed::Rotated(_))), "{retried:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resets_are_answered_at_once_and_survived() {
     let schema = Schema::fresh().await;
     let (proxy, store) = behind_proxy(&schema).await;

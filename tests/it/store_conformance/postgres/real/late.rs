@@ -1,5 +1,5 @@
 //! What a partition that heals delivers long after its caller was told that it was in vain: it
-//! must not undo what has been done since. (`faults` has the same of a refresh.)
+//! must not undo what has been done since.
 
 use super::*;
 use crate::real::proxy::{Network, Proxy};
@@ -38,6 +38,19 @@ impl Late {
         let delivered = async || (self.proxy.over() >= before).then_some(());
         eventually("what was held back is delivered", delivered).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_makes_no_thief_of_who_tries_again() {
+    let late = Late::start().await;
+    let session = late.cut_off.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    late.proxy.becomes(Network::Silent);
+    assert!(late.cut_off.refresh(&token(&session, 1), next(1), at(1)).await.is_err());
+    late.gives_up_and_heals().await;
+    eventually("it is ready again", async || late.cut_off.check().await.ok()).await;
+    // Much later than the grace of a pair that had been made then.
+    let retried = late.cut_off.refresh(&token(&session, 1), next(500), at(500)).await;
+    assert!(matches!(retried, Ok(cambio::session::Refreshed::Rotated(_))), "{retried:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
