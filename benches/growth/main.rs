@@ -13,6 +13,7 @@ mod sample;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use cambio::domain::setting::Problems;
 use cambio::domain::{Clock, SystemClock, Timestamp};
@@ -94,9 +95,22 @@ async fn fill(args: Fill) -> Result<(), Error> {
         postgres::fill(&table, &store, &crowd).await?;
     } else {
         begin(&store, crowd).await?;
+        merged(&table).await?;
     }
     if args.sample > 0 {
         sample::write(&store, crowd, args.sample, &args.out).await?;
+    }
+    Ok(())
+}
+
+/// Waits until SQLite has written everything to its trees, as it does when nobody writes.
+async fn merged(store: &Value) -> Result<(), Error> {
+    if store["kind"] != "sqlite" {
+        return Ok(());
+    }
+    let db = beside(store)?;
+    while db.query_row("SELECT count(*) FROM changes", (), |r| r.get::<_, i64>(0))? > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
 }
@@ -128,8 +142,16 @@ async fn expired(store: &Value) -> Result<i64, Error> {
     if store["kind"] == "postgres" {
         return postgres::expired(store, now).await;
     }
+    Ok(beside(store)?.query_row(
+        "SELECT count(*) FROM sessions WHERE expires_at <= ?1",
+        [now],
+        |r| r.get(0),
+    )?)
+}
+
+/// The file, as another process sees it.
+fn beside(store: &Value) -> Result<rusqlite::Connection, Error> {
     let path = store["path"].as_str().ok_or("only sqlite and postgres can be counted")?;
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let db = rusqlite::Connection::open_with_flags(path, flags)?;
-    Ok(db.query_row("SELECT count(*) FROM sessions WHERE expires_at <= ?1", [now], |r| r.get(0))?)
+    Ok(rusqlite::Connection::open_with_flags(path, flags)?)
 }

@@ -9,7 +9,7 @@ use crate::domain::{AccountId, DeviceId, ServiceName, TenantId, Timestamp};
 /// Names one session (a refresh family) for as long as any token of it can live:
 /// its absolute end, which every token carries as `fixed_exp`, and a random number.
 /// Ordering by end keeps inserts and expiry at the two ends of an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionId {
     /// The absolute end of the sign-on (`fixed_exp`).
     pub ends_at: Timestamp,
@@ -78,7 +78,7 @@ pub struct Facts {
 }
 
 /// A device of an account.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Device {
     /// Its id (`client_id`, claim `deviceId`), unique within the account.
     pub id: DeviceId,

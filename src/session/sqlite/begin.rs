@@ -1,93 +1,88 @@
 //! The one step that begins a session, inside a transaction that others share. The ticket is
 //! taken first, by the statement that finds it, and put back if the session may not begin. Then all
-//! checks, in the order of the errors, then the changes; only the two identifiers are checked by
-//! inserting them, and what was inserted before the second is taken out again.
+//! checks, in the order of the errors, then the changes; only the session's own identifier is checked by
+//! inserting it.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::{devices, row, tickets};
-use crate::domain::Timestamp;
-use crate::session::rules::{self, Held};
-use crate::session::{
-    BeginError, Begun, DeviceRequest, NewSession, Session, SessionId, UpstreamSession,
-};
+use super::memtable::{AccountKey, Change, SessionKey, Tx};
+use super::{accounts, place, row, sessions, tickets};
+use crate::domain::{TenantId, Timestamp};
+use crate::session::rules;
+use crate::session::{BeginError, Begun, DeviceRequest, NewSession, Session, SessionId};
 
 pub(super) fn begin(
-    db: &Connection,
+    tx: &mut Tx<'_>,
     new: &NewSession,
     now: Timestamp,
 ) -> rusqlite::Result<Result<Begun, BeginError>> {
-    let Some(digest) = &new.claim else { return begin_claimed(db, new, now) };
-    let Some(ticket) = tickets::take(db, digest)? else { return Ok(Err(BeginError::ClaimGone)) };
+    let Some(digest) = &new.claim else { return begin_claimed(tx, new, now) };
+    let Some(ticket) = tickets::take(tx.db, digest)? else { return Ok(Err(BeginError::ClaimGone)) };
     let begun = if rules::honours(&ticket, new, now) {
-        begin_claimed(db, new, now)
+        begin_claimed(tx, new, now)
     } else {
         Ok(Err(BeginError::ClaimGone))
     };
     if !matches!(begun, Ok(Ok(_))) {
-        tickets::insert(db, digest, &ticket)?;
+        tickets::insert(tx.db, digest, &ticket)?;
     }
     begun
 }
 
 /// Begins a session whose claim, if it has one, is taken.
 fn begin_claimed(
-    db: &Connection,
+    tx: &mut Tx<'_>,
     new: &NewSession,
     now: Timestamp,
 ) -> rusqlite::Result<Result<Begun, BeginError>> {
-    let device_class = match admit(db, new)? {
+    let account = AccountKey(new.tenant.clone(), new.facts.account.id.clone());
+    let device_class = match admit(tx, new, &account)? {
         Ok(class) => class,
         Err(refused) => return Ok(Err(refused)),
     };
-    let evicted = match room(db, new, now)? {
+    let evicted = match room(tx, new, &account, now)? {
         Ok(evicted) => evicted,
         Err(refused) => return Ok(Err(refused)),
     };
-    let session = rules::first(new, device_class, now);
-    let facts = row::json_text(&session.facts)?;
-
-    if let DeviceRequest::Register { device, .. } = &new.device
-        && !devices::insert(db, &new.tenant, device)?
+    let device = match &new.device {
+        DeviceRequest::Register { device, .. } => Some(device),
+        DeviceRequest::Existing(_) => None,
+    };
+    if let Some(device) = device
+        && accounts::device(tx, &account, &device.id)?.is_some()
     {
         return Ok(Err(BeginError::Conflict));
     }
-    if !insert(db, &session, &facts, now)? {
-        if let DeviceRequest::Register { device, .. } = &new.device {
-            devices::delete(db, &new.tenant, device)?;
-        }
+    let session = rules::first(new, device_class, now);
+    if !insert(tx, &session, now)? {
         return Ok(Err(BeginError::Conflict));
     }
+    tx.change(Change::Begun(account, session.id, device.cloned()))?;
     for id in &evicted {
-        evict(db, new.tenant.as_str(), *id)?;
+        evict(tx.db, &new.tenant, *id)?;
     }
     Ok(Ok(Begun { session, evicted }))
 }
 
 /// The class of the device that the session would run on, if it may.
 fn admit(
-    db: &Connection,
+    tx: &Tx<'_>,
     new: &NewSession,
+    account: &AccountKey,
 ) -> rusqlite::Result<Result<Option<String>, BeginError>> {
-    let account = &new.facts.account.id;
     match &new.device {
         DeviceRequest::Existing(id) => {
-            let mut find = db.prepare_cached(
-                "SELECT state, class FROM devices WHERE tenant = ?1 AND account = ?2 AND id = ?3",
-            )?;
-            let found = find
-                .query_row((new.tenant.as_str(), account.as_str(), id.as_str()), |r| {
-                    Ok((row::state(r, 0)?, r.get(1)?))
-                })
-                .optional()?;
-            let (state, class) = found.unwrap_or((None, None));
+            let (state, class) = match accounts::device(tx, account, id)? {
+                Some(device) => (Some(device.state), device.class),
+                None => (None, None),
+            };
             Ok(rules::usable(state).map(|()| class))
         }
-        DeviceRequest::Register { device, .. } if device.account != *account => {
+        DeviceRequest::Register { device, .. } if device.account != account.1 => {
             Ok(Err(BeginError::DeviceUnknown))
         }
         DeviceRequest::Register { device, limits } => {
-            let full = devices::full(db, &new.tenant, device, *limits)?;
+            let full = accounts::full(tx, account, device.class.as_deref(), *limits)?;
             Ok(if full { Err(BeginError::DeviceLimit) } else { Ok(device.class.clone()) })
         }
     }
@@ -95,58 +90,41 @@ fn admit(
 
 /// Whom the session would evict, if it may begin at all.
 fn room(
-    db: &Connection,
+    tx: &Tx<'_>,
     new: &NewSession,
+    account: &AccountKey,
     now: Timestamp,
 ) -> rusqlite::Result<Result<Vec<SessionId>, BeginError>> {
     let Some(limit) = new.limit else { return Ok(Ok(Vec::new())) };
-    let mut alive = db.prepare_cached(
-        "SELECT ends_at, number, upstream, begun_at, issued_at FROM sessions
-         WHERE tenant = ?1 AND account = ?2 AND evicted = 0 AND expires_at > ?3",
-    )?;
-    let key = (new.tenant.as_str(), new.facts.account.id.as_str(), now.secs());
-    let held = alive.query_map(key, |r| {
-        Ok(Held {
-            id: row::session_id(r, 0)?,
-            upstream: r.get::<_, Option<_>>(2)?.map(UpstreamSession),
-            begun_at: row::time(r, 3)?,
-            issued_at: row::time(r, 4)?,
-        })
-    })?;
-    let held: Vec<_> = held.collect::<rusqlite::Result<_>>()?;
+    let held = sessions::alive(tx, account, now)?;
+    let held: Vec<_> = held.iter().map(rules::Held::of).collect();
     Ok(rules::room(&held, new.upstream, limit))
 }
 
-fn evict(db: &Connection, tenant: &str, id: SessionId) -> rusqlite::Result<()> {
+fn evict(db: &Connection, tenant: &TenantId, id: SessionId) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE sessions SET evicted = 1 WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3",
+        "UPDATE sessions SET evicted = 1
+         WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
     )?
-    .execute((id.ends_at.secs(), id.number.cast_signed(), tenant))
+    .execute(place::of(&SessionKey(id, tenant.clone())))
     .map(drop)
 }
 
-/// Inserts the session, over an expired one if need be; `false` when a live one has its key.
-fn insert(
-    db: &Connection,
-    session: &Session,
-    facts: &str,
-    now: Timestamp,
-) -> rusqlite::Result<bool> {
-    let mut insert = db.prepare_cached(
-        "INSERT INTO sessions (ends_at, number, tenant, service, device, device_class,
+/// Inserts the session, over an expired one if need be; `false` when a live one has its name.
+fn insert(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> rusqlite::Result<bool> {
+    let key = SessionKey(session.id, session.tenant.clone());
+    if place::find(tx.db, &key)?.is_some() && !sessions::remove_expired(tx, &key, now)? {
+        return Ok(false);
+    }
+    let Some(place) = place::free(tx.db, &key)? else { return Ok(false) };
+    let mut insert = tx.db.prepare_cached(
+        "INSERT INTO sessions (id, ends_at, number, tenant, service, device, device_class,
                                generation, issued_at, expires_at, facts, account, upstream,
                                begun_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-         ON CONFLICT DO UPDATE SET
-             service = excluded.service, device = excluded.device,
-             device_class = excluded.device_class, generation = excluded.generation,
-             issued_at = excluded.issued_at, expires_at = excluded.expires_at,
-             facts = excluded.facts, account = excluded.account,
-             upstream = excluded.upstream, begun_at = excluded.begun_at, evicted = 0,
-             device_state = 0
-         WHERE sessions.expires_at <= ?14",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
-    let changed = insert.execute((
+    insert.execute((
+        place,
         session.id.ends_at.secs(),
         session.id.number.cast_signed(),
         session.tenant.as_str(),
@@ -156,11 +134,10 @@ fn insert(
         session.generation,
         session.issued_at.secs(),
         session.expires_at.secs(),
-        facts,
+        row::json_text(&session.facts)?,
         session.facts.account.id.as_str(),
         session.upstream.map(|upstream| upstream.0),
         session.begun_at.secs(),
-        now.secs(),
     ))?;
-    Ok(changed == 1)
+    Ok(true)
 }

@@ -3,12 +3,16 @@
 //! (`writer.rs`, many requests a commit), a few connections read (`readers.rs`); the SQL
 //! stands with its noun.
 
+mod accounts;
 mod begin;
 mod checkpoint;
 mod devices;
 mod keys;
+mod memtable;
 mod page;
+mod place;
 mod readers;
+mod reading;
 mod recent;
 mod refresh;
 mod row;
@@ -29,7 +33,9 @@ use parking_lot::Mutex;
 use self::settings::SqliteSettings;
 use super::settings::Schema;
 use super::{Store, StoreError};
+use memtable::{Memtable, View};
 use readers::Readers;
+use reading::Reading;
 use writer::Writer;
 
 /// An open database file.
@@ -37,7 +43,7 @@ pub(super) struct SqliteStore {
     path: PathBuf,
     // Before the writer, so that they are closed first and the writer's closing
     // checkpoint finds nobody in its way.
-    readers: Arc<Readers>,
+    reading: Reading,
     writer: Writer,
     recent: Arc<recent::Recent>,
     swept: Mutex<sweep::Cursor>,
@@ -60,17 +66,21 @@ impl SqliteStore {
             .map_err(|e| fail(e.to_string()))?;
         let copying = schema::open_checkpointer(path).map_err(|e| fail(e.to_string()))?;
         let file = File::open(path).map(Arc::new).map_err(|e| fail(e.to_string()))?;
-        let (queue, max_batch) = (settings.queue, settings.max_batch);
-        let writer = Writer::start(writing, copying, Arc::clone(&file), queue, max_batch)
-            .map_err(|e| fail(e.0))?;
+        let memtable = Arc::<Memtable>::default();
+        let shared = (Arc::clone(&file), Arc::clone(&memtable));
+        let writer = Writer::start(writing, copying, shared, settings).map_err(|e| fail(e.0))?;
         Ok(Self {
             path: path.clone(),
-            readers: Arc::new(readers),
+            reading: Reading::new(readers, memtable),
             writer,
             recent: Arc::default(),
             swept: Mutex::default(),
             _file: file,
         })
+    }
+
+    fn read<T>(&self, read: impl Fn(&View<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.reading.read(read)
     }
 
     /// How far the file's schema is; nothing is created.

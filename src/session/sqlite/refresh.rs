@@ -3,30 +3,37 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{row, sessions};
-use crate::domain::{TenantId, Timestamp};
+use super::memtable::{AccountKey, Change, Generation, SessionKey, Tx, View};
+use super::{place, row, sessions};
+use crate::domain::Timestamp;
 use crate::session::rules::{self, Decision};
-use crate::session::{
-    DeviceState, NextPair, PresentedRefresh, RefreshError, Refreshed, Session, SessionId,
-};
+use crate::session::{DeviceState, NextPair, PresentedRefresh, RefreshError, Refreshed, Session};
 
 pub(super) fn refresh(
-    db: &Connection,
+    tx: &mut Tx<'_>,
     presented: &PresentedRefresh,
     next: NextPair,
     now: Timestamp,
 ) -> rusqlite::Result<Result<Refreshed, RefreshError>> {
-    let Some((session, evicted, device)) = find(db, presented)? else {
+    let key = SessionKey(presented.id, presented.tenant.clone());
+    let Some((session, evicted, device)) = find(tx, &key)? else {
         return Ok(Err(RefreshError::Gone));
     };
+    let owner = AccountKey(presented.tenant.clone(), session.facts.account.id.clone());
+    let says_the_same = session.facts.on_network == next.on_network
+        && next.account.as_ref().is_none_or(|account| *account == session.facts.account);
     Ok(match rules::refresh(session, evicted, device, presented, next, now) {
         Decision::Rotate(session) => {
-            update(db, &session)?;
+            if says_the_same {
+                tx.change(Change::Refreshed(key, Generation::of(&session)))?;
+            } else {
+                update(tx.db, &key, &session)?;
+            }
             Ok(Refreshed::Rotated(session))
         }
         Decision::Replay(session) => Ok(Refreshed::Replayed(session)),
         Decision::End(why) => {
-            delete(db, &presented.tenant, presented.id)?;
+            sessions::remove(tx, &key, &owner)?;
             Err(why)
         }
         Decision::Refuse(why) => Err(why),
@@ -34,42 +41,51 @@ pub(super) fn refresh(
 }
 
 fn find(
-    db: &Connection,
-    presented: &PresentedRefresh,
+    view: &View<'_>,
+    key: &SessionKey,
 ) -> rusqlite::Result<Option<(Session, bool, Option<DeviceState>)>> {
-    let mut find = db.prepare_cached(
+    let mut find = view.db.prepare_cached(
         "SELECT ends_at, number, tenant, service, device, device_class,
                 generation, issued_at, expires_at, facts, upstream, begun_at, evicted, device_state
-         FROM sessions WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3",
+         FROM sessions
+         WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
     )?;
-    find.query_row(
-        (presented.id.ends_at.secs(), presented.id.number.cast_signed(), presented.tenant.as_str()),
-        |r| Ok((sessions::read(r)?, r.get(12)?, row::state(r, 13)?)),
-    )
-    .optional()
+    let found = find.query_row(place::of(key), |r| {
+        Ok((view.current(sessions::read(r)?), r.get(12)?, row::state(r, 13)?))
+    });
+    found.optional()
 }
 
-fn update(db: &Connection, session: &Session) -> rusqlite::Result<()> {
-    let facts = row::json_text(&session.facts)?;
+/// Writes a refresh to the tree, with what the new pair says.
+fn update(db: &Connection, key: &SessionKey, session: &Session) -> rusqlite::Result<()> {
+    let Some(place) = place::find(db, key)? else { return Ok(()) };
     let mut update = db.prepare_cached(
-        "UPDATE sessions SET generation = ?4, issued_at = ?5, expires_at = ?6, facts = ?7
-         WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3",
+        "UPDATE sessions SET generation = ?2, issued_at = ?3, expires_at = ?4, facts = ?5
+         WHERE id = ?1",
     )?;
     update
         .execute((
-            session.id.ends_at.secs(),
-            session.id.number.cast_signed(),
-            session.tenant.as_str(),
+            place,
             session.generation,
             session.issued_at.secs(),
             session.expires_at.secs(),
-            facts,
+            row::json_text(&session.facts)?,
         ))
         .map(drop)
 }
 
-fn delete(db: &Connection, tenant: &TenantId, id: SessionId) -> rusqlite::Result<()> {
-    db.prepare_cached("DELETE FROM sessions WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3")?
-        .execute((id.ends_at.secs(), id.number.cast_signed(), tenant.as_str()))
-        .map(drop)
+/// Writes an older refresh to the tree, unless that has a newer one.
+pub(super) fn store(
+    db: &Connection,
+    key: &SessionKey,
+    Generation(number, issued_at, expires_at): Generation,
+) -> rusqlite::Result<()> {
+    let mut update = db.prepare_cached(
+        "UPDATE sessions SET generation = ?6, issued_at = ?7, expires_at = ?8
+         WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5
+               AND generation < ?6",
+    )?;
+    let (first, behind, end, id, tenant) = place::of(key);
+    let (issued, expires) = (issued_at.secs(), expires_at.secs());
+    update.execute((first, behind, end, id, tenant, number, issued, expires)).map(drop)
 }

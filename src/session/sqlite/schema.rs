@@ -1,6 +1,6 @@
-//! The database file: how it is created, opened and brought up to date. Tables are
+//! The database file: how it is created, opened and brought up to date. Tables are trees,
 //! clustered on their primary keys (`WITHOUT ROWID`), so that a write touches one page a
-//! table; the one further index finds an account's sessions.
+//! table; `changes` is a log.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -14,8 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 /// Says in the file's header that it is ours ("Cmbo").
 const APPLICATION_ID: i32 = 0x436d_626f;
 
-/// Bytes a page. A sign-on changes a random page of `devices` and of `tickets`, and each
-/// changed page goes through the log whole: small pages mean less to write and to sync. A
+/// Bytes a page. A sign-on changes a random page of `tickets`, and each changed page goes through the log whole: small pages mean less to write and to sync. A
 /// row of up to about 480 bytes fits without an overflow page, which most do.
 const PAGE_SIZE: u32 = 2048;
 
@@ -91,6 +90,69 @@ const MIGRATIONS: &[&str] = &[
     UPDATE sessions SET device_state = d.state FROM devices d
     WHERE d.state <> 0 AND sessions.tenant = d.tenant AND sessions.account = d.account
           AND sessions.device = d.id;
+",
+    "
+    -- What an account has: its devices, with no session's name, and then its sessions, with no device's. Rows of
+    -- both are written later than the sessions themselves: until then they are in the log.
+    CREATE TABLE accounts (
+        tenant TEXT NOT NULL,
+        account TEXT NOT NULL,
+        ends_at INTEGER NOT NULL, -- 0, or the session's
+        number INTEGER NOT NULL,
+        device TEXT NOT NULL, -- its id, or nothing
+        class TEXT,
+        information TEXT,
+        state INTEGER, -- 0 active, 1 disabled, 2 deleted
+        registered_at INTEGER,
+        name TEXT,
+        PRIMARY KEY (tenant, account, ends_at, number, device)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO accounts
+        SELECT tenant, account, 0, 0, id, class, information, state, registered_at, name
+        FROM devices
+        UNION ALL
+        SELECT tenant, account, ends_at, number, '', NULL, NULL, NULL, NULL, NULL FROM sessions
+        ORDER BY 1, 2, 3, 4, 5;
+    DROP TABLE devices;
+
+    -- Rows have numbers that follow from their names (`place.rs`).
+    ALTER TABLE sessions RENAME TO named;
+    DROP INDEX sessions_of_account;
+    CREATE TABLE sessions (
+        id INTEGER PRIMARY KEY,
+        ends_at INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        tenant TEXT NOT NULL,
+        account TEXT NOT NULL,
+        service TEXT NOT NULL,
+        device TEXT NOT NULL,
+        device_class TEXT,
+        device_state INTEGER NOT NULL DEFAULT 0,
+        upstream BLOB,
+        begun_at INTEGER NOT NULL,
+        generation INTEGER NOT NULL,
+        issued_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL, -- never after ends_at
+        evicted INTEGER NOT NULL DEFAULT 0, -- or its device is deleted
+        facts TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO sessions (id, ends_at, number, tenant, account, service, device, device_class,
+            device_state, upstream, begun_at, generation, issued_at, expires_at, evicted, facts)
+        -- Each at its place, or right behind the one before.
+        SELECT n + max(place - n) OVER (ORDER BY n ROWS UNBOUNDED PRECEDING),
+            ends_at, number, tenant, account, service, device, device_class,
+            device_state, upstream, begun_at, generation, issued_at, expires_at, evicted, facts
+        FROM (SELECT row_number() OVER (ORDER BY place, number, tenant) AS n, *
+              FROM (SELECT (max(0, min(ends_at, 4294967295)) << 31) | (number >> 12) AS place, *
+                    FROM named))
+        ORDER BY 1;
+    DROP TABLE named;
+
+    -- The log of what is not in the trees yet: a row for each commit, the JSON array of its changes.
+    CREATE TABLE changes (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        entries TEXT NOT NULL
+    ) STRICT;
 ",
 ];
 

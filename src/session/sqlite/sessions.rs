@@ -4,22 +4,23 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row};
 
-use super::{SqliteStore, begin, page, refresh, row, sweep};
+use super::memtable::{AccountKey, Change, SessionKey, Tx, View};
+use super::{SqliteStore, accounts, begin, page, place, refresh, row, sweep};
 use crate::domain::identity::OneTimeClaim;
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
 use crate::session::{
     BeginError, Begun, NewSession, NextPair, Page, PageStart, PresentedRefresh, RefreshError,
-    Refreshed, Session, SessionId, SessionStore, StoreError, UpstreamSession,
+    Refreshed, Session, SessionId, SessionStore, StoreError, UpstreamSession, rules,
 };
 
 #[async_trait]
 impl SessionStore for SqliteStore {
     async fn begin(&self, new: NewSession, now: Timestamp) -> Result<Begun, BeginError> {
         let recent = Arc::clone(&self.recent);
-        let begin = move |db: &Connection| {
-            let begun = begin::begin(db, &new, now)?;
+        let begin = move |tx: &mut Tx<'_>| {
+            let begun = begin::begin(tx, &new, now)?;
             if let (Ok(_), Some(taken)) = (&begun, &new.claim) {
                 recent.forget(taken);
             }
@@ -35,7 +36,7 @@ impl SessionStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Refreshed, RefreshError> {
         let presented = presented.clone();
-        self.writer.write(move |db| refresh::refresh(db, &presented, next, now)).await?
+        self.writer.write(move |tx| refresh::refresh(tx, &presented, next, now)).await?
     }
 
     async fn session(
@@ -45,18 +46,9 @@ impl SessionStore for SqliteStore {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
-        self.readers.read(|db| {
-            let mut find = db.prepare_cached(
-                "SELECT ends_at, number, tenant, service, device, device_class,
-                        generation, issued_at, expires_at, facts, upstream, begun_at
-                 FROM sessions
-                 WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3
-                       AND account = ?5 AND expires_at > ?4 AND evicted = 0",
-            )?;
-            let (end, number) = (id.ends_at.secs(), id.number.cast_signed());
-            find.query_row((end, number, tenant.as_str(), now.secs(), account.as_str()), read)
-                .optional()
-        })
+        let (account, key) =
+            (AccountKey(tenant.clone(), account.clone()), SessionKey(id, tenant.clone()));
+        self.read(|view| find_alive(view, &account, &key, now))
     }
 
     async fn sessions(
@@ -65,16 +57,8 @@ impl SessionStore for SqliteStore {
         account: &AccountId,
         now: Timestamp,
     ) -> Result<Vec<Session>, StoreError> {
-        self.readers.read(|db| {
-            let mut list = db.prepare_cached(
-                "SELECT ends_at, number, tenant, service, device, device_class,
-                        generation, issued_at, expires_at, facts, upstream, begun_at
-                 FROM sessions
-                 WHERE tenant = ?1 AND account = ?2 AND expires_at > ?3 AND evicted = 0
-                 ORDER BY ends_at, number",
-            )?;
-            list.query_map((tenant.as_str(), account.as_str(), now.secs()), read)?.collect()
-        })
+        let account = AccountKey(tenant.clone(), account.clone());
+        self.read(|view| alive(view, &account, now))
     }
 
     async fn end(
@@ -85,24 +69,17 @@ impl SessionStore for SqliteStore {
         device: &DeviceId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (tenant, account, device) = (tenant.clone(), account.clone(), device.clone());
-        self.writer
-            .write(move |db| {
-                let mut delete = db.prepare_cached(
-                    "DELETE FROM sessions WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3
-                     AND account = ?6 AND device = ?4 AND expires_at > ?5 AND evicted = 0",
-                )?;
-                let deleted = delete.execute((
-                    id.ends_at.secs(),
-                    id.number.cast_signed(),
-                    tenant.as_str(),
-                    device.as_str(),
-                    now.secs(),
-                    account.as_str(),
-                ))?;
-                Ok(deleted == 1)
-            })
-            .await
+        let (account, key) =
+            (AccountKey(tenant.clone(), account.clone()), SessionKey(id, tenant.clone()));
+        let device = device.clone();
+        let end = move |tx: &mut Tx<'_>| match find_alive(tx, &account, &key, now)? {
+            Some(session) if session.device == device => {
+                remove(tx, &key, &account)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        };
+        self.writer.write(end).await
     }
 
     async fn end_all(
@@ -111,17 +88,15 @@ impl SessionStore for SqliteStore {
         account: &AccountId,
         now: Timestamp,
     ) -> Result<u32, StoreError> {
-        let (tenant, account) = (tenant.clone(), account.clone());
-        self.writer
-            .write(move |db| {
-                let mut delete = db.prepare_cached(
-                    "DELETE FROM sessions WHERE tenant = ?1 AND account = ?2
-                     AND expires_at > ?3 AND evicted = 0",
-                )?;
-                let deleted = delete.execute((tenant.as_str(), account.as_str(), now.secs()))?;
-                Ok(u32::try_from(deleted).unwrap_or(u32::MAX))
-            })
-            .await
+        let account = AccountKey(tenant.clone(), account.clone());
+        let end = move |tx: &mut Tx<'_>| {
+            let alive = alive(tx, &account, now)?;
+            for session in &alive {
+                remove(tx, &SessionKey(session.id, account.0.clone()), &account)?;
+            }
+            Ok(u32::try_from(alive.len()).unwrap_or(u32::MAX))
+        };
+        self.writer.write(end).await
     }
 
     async fn page(
@@ -130,9 +105,9 @@ impl SessionStore for SqliteStore {
         limit: u32,
         now: Timestamp,
     ) -> Result<Page, StoreError> {
-        let from = from.map(|from| from.session()).transpose()?;
-        let readers = Arc::clone(&self.readers);
-        let read = move || readers.read(|db| page::read(db, from, limit, now));
+        let from = from.map(page::place).transpose()?;
+        let reading = self.reading.clone();
+        let read = move || reading.read(|view| page::read(view, from, limit, now));
         tokio::task::spawn_blocking(read)
             .await
             .map_err(|e| StoreError(format!("page has stopped: {e}")))?
@@ -140,8 +115,8 @@ impl SessionStore for SqliteStore {
 
     async fn sweep(&self, limit: u32, now: Timestamp) -> Result<u32, StoreError> {
         let from = self.swept.lock().clone();
-        let readers = Arc::clone(&self.readers);
-        let find = move || readers.read(|db| sweep::find(db, from, limit, now));
+        let reading = self.reading.clone();
+        let find = move || reading.read(|view| sweep::find(view, from.clone(), limit, now));
         // Walks over thousands of rows: not on a thread that others wait for.
         let found = tokio::task::spawn_blocking(find)
             .await
@@ -152,17 +127,91 @@ impl SessionStore for SqliteStore {
         }
         let (sessions, tickets) = (found.sessions, found.tickets);
         let recent = Arc::clone(&self.recent);
-        let remove = move |db: &Connection| {
+        let remove = move |tx: &mut Tx<'_>| {
             tickets.iter().for_each(|ticket| recent.forget(&OneTimeClaim(*ticket)));
-            sweep::remove(db, &sessions, &tickets, now)
+            sweep::remove(tx, &sessions, &tickets, now)
         };
         self.writer.write(remove).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.readers.read(|db| db.prepare_cached("SELECT 1")?.query_row((), |_| Ok(())))?;
+        self.read(|view| view.db.prepare_cached("SELECT 1")?.query_row((), |_| Ok(())))?;
         self.writer.write(|_| Ok(())).await
     }
+}
+
+/// The account's session, if it is alive.
+fn find_alive(
+    view: &View<'_>,
+    account: &AccountKey,
+    key: &SessionKey,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Session>> {
+    let mut find = view.db.prepare_cached(
+        "SELECT ends_at, number, tenant, service, device, device_class,
+                generation, issued_at, expires_at, facts, upstream, begun_at
+         FROM sessions
+         WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5
+               AND account = ?6 AND evicted = 0",
+    )?;
+    let (first, behind, end, number, tenant) = place::of(key);
+    let found = find
+        .query_row((first, behind, end, number, tenant, account.1.as_str()), read)
+        .optional()?;
+    let found = found.map(|session| view.current(session));
+    Ok(found.filter(|session| rules::alive(session.expires_at, now)))
+}
+
+/// The account's sessions that are alive, in order.
+pub(super) fn alive(
+    view: &View<'_>,
+    account: &AccountKey,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Session>> {
+    let ids = accounts::sessions(view, account)?.into_iter();
+    let found = ids.map(|id| find_alive(view, account, &SessionKey(id, account.0.clone()), now));
+    found.filter_map(Result::transpose).collect()
+}
+
+/// Removes a session of the account.
+pub(super) fn remove(
+    tx: &mut Tx<'_>,
+    key: &SessionKey,
+    account: &AccountKey,
+) -> rusqlite::Result<()> {
+    tx.db
+        .prepare_cached(
+            "DELETE FROM sessions
+             WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
+        )?
+        .execute(place::of(key))?;
+    accounts::forget(tx, account, key.0)?;
+    if tx.generation(key).is_some() {
+        tx.change(Change::Forgotten(key.clone()))?;
+    }
+    Ok(())
+}
+
+/// Removes a session, if it has expired.
+pub(super) fn remove_expired(
+    tx: &mut Tx<'_>,
+    key: &SessionKey,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let found = tx
+        .db
+        .prepare_cached(
+            "SELECT generation, expires_at, account FROM sessions
+             WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
+        )?
+        .query_row(place::of(key), |r| Ok((r.get(0)?, row::time(r, 1)?, row::id(r, 2)?)))
+        .optional()?;
+    let Some((generation, expires_at, account)) = found else { return Ok(false) };
+    if rules::alive(tx.expiry(key, generation, expires_at), now) {
+        return Ok(false);
+    }
+    remove(tx, key, &AccountKey(key.1.clone(), account))?;
+    Ok(true)
 }
 
 /// A session from its columns, in the order that every statement here lists them.

@@ -21,6 +21,10 @@ pub(in super::super) struct SqliteSettings {
     /// The most writes that are committed together.
     #[serde(default = "default_max_batch")]
     pub(super) max_batch: usize,
+    /// Changes that are remembered until they are written to the trees together: of sign-ons, two each, and of
+    /// refreshes, one a session.
+    #[serde(default = "default_memtable")]
+    pub(super) memtable: usize,
     /// The most writes that wait; one more is refused at once.
     #[serde(default = "default_queue")]
     pub(super) queue: usize,
@@ -41,6 +45,7 @@ impl SqliteSettings {
         let cache = 1 << 20..=1 << 40;
         hold("cache_size", cache.contains(&self.cache_size), "must be 1 MiB to 1 TiB, in bytes");
         hold("max_batch", (1..=4096).contains(&self.max_batch), "must be 1 to 4096");
+        hold("memtable", (1..=1 << 24).contains(&self.memtable), "must be 1 to 16777216");
         hold("queue", (1..=1 << 20).contains(&self.queue), "must be 1 to 1048576");
         hold("readers", (1..=64).contains(&self.readers), "must be 1 to 64");
     }
@@ -50,14 +55,20 @@ fn default_path() -> PathBuf {
     "/var/lib/cambio/cambio.db".into()
 }
 
-/// Larger is slower: when a page of the tree is split, SQLite looks through its whole cache at the
-/// commit. Sign-ons touch few pages, and the kernel has the others.
+/// Larger may be slower: when a page of a tree is split, SQLite looks through its whole cache at the
+/// commit. The kernel has what is not in it.
 fn default_cache_size() -> u64 {
     16 * 1024 * 1024
 }
 
 fn default_max_batch() -> usize {
     256
+}
+
+/// About 15 MiB, and as much again while they are written. The more they are, the more of them share a
+/// page, and the longer it takes to open the file.
+fn default_memtable() -> usize {
+    65_536
 }
 
 fn default_queue() -> usize {

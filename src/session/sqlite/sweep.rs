@@ -6,18 +6,20 @@
 
 use rusqlite::Connection;
 
+use super::memtable::{SessionKey, Tx, View};
+use super::{row, sessions};
 use crate::domain::Timestamp;
+use crate::session::rules;
 
 /// Rows looked at for each one that may be removed.
 const LOOK_AT: u32 = 16;
 
-type SessionKey = (i64, i64, String);
 type Digest = [u8; 32];
 
 /// Where the last sweep stopped; `None` is before the first row.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cursor {
-    session: Option<SessionKey>,
+    session: Option<i64>,
     ticket: Option<Digest>,
 }
 
@@ -31,7 +33,7 @@ pub(super) struct Found {
 
 /// Finds at most `limit` expired rows behind the cursor.
 pub(super) fn find(
-    db: &Connection,
+    view: &View<'_>,
     from: Cursor,
     limit: u32,
     now: Timestamp,
@@ -42,41 +44,36 @@ pub(super) fn find(
         return Ok(found);
     }
     let rows = limit.saturating_mul(LOOK_AT);
-    find_sessions(db, &mut found, wanted, rows, now)?;
+    find_sessions(view, &mut found, wanted, rows, now)?;
     if found.sessions.len() < wanted {
-        find_tickets(db, &mut found, wanted, rows, now)?;
+        find_tickets(view.db, &mut found, wanted, rows, now)?;
     }
     Ok(found)
 }
 
 fn find_sessions(
-    db: &Connection,
+    view: &View<'_>,
     found: &mut Found,
     wanted: usize,
     rows: u32,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let mut walk = db.prepare_cached(
-        "SELECT ends_at, number, tenant, expires_at <= ?5 FROM sessions
-         WHERE (ends_at, number, tenant) > (?1, ?2, ?3)
-         ORDER BY ends_at, number, tenant LIMIT ?4",
+    let mut walk = view.db.prepare_cached(
+        "SELECT ends_at, number, tenant, generation, expires_at, id FROM sessions
+         WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let (ends_at, number, tenant) =
-        found.next.session.take().unwrap_or((i64::MIN, i64::MIN, String::new()));
-    let mut walked = walk.query((ends_at, number, tenant, rows, now.secs()))?;
+    let mut walked = walk.query((found.next.session.take().unwrap_or(-1), rows))?;
     let mut seen = 0;
     while let Some(r) = walked.next()? {
         seen += 1;
-        let expired: bool = r.get(3)?;
-        if expired || seen == rows {
-            let key: SessionKey = (r.get(0)?, r.get(1)?, r.get(2)?);
-            if expired {
-                found.sessions.push(key.clone());
-            }
-            if found.sessions.len() == wanted || seen == rows {
-                found.next.session = Some(key);
-                break;
-            }
+        let key = SessionKey(row::session_id(r, 0)?, row::id(r, 2)?);
+        let expired = !rules::alive(view.expiry(&key, r.get(3)?, row::time(r, 4)?), now);
+        if expired {
+            found.sessions.push(key);
+        }
+        if found.sessions.len() == wanted || seen == rows {
+            found.next.session = Some(r.get(5)?);
+            break;
         }
     }
     Ok(())
@@ -112,23 +109,19 @@ fn find_tickets(
 
 /// Removes the rows that are still expired; answers how many.
 pub(super) fn remove(
-    db: &Connection,
-    sessions: &[SessionKey],
+    tx: &mut Tx<'_>,
+    expired: &[SessionKey],
     tickets: &[Digest],
     now: Timestamp,
 ) -> rusqlite::Result<u32> {
     let mut removed = 0;
-    let mut delete = db.prepare_cached(
-        "DELETE FROM sessions
-         WHERE ends_at = ?1 AND number = ?2 AND tenant = ?3 AND expires_at <= ?4",
-    )?;
-    for (ends_at, number, tenant) in sessions {
-        removed += delete.execute((ends_at, number, tenant, now.secs()))?;
+    for key in expired {
+        removed += u32::from(sessions::remove_expired(tx, key, now)?);
     }
     let mut delete =
-        db.prepare_cached("DELETE FROM tickets WHERE digest = ?1 AND expires_at <= ?2")?;
+        tx.db.prepare_cached("DELETE FROM tickets WHERE digest = ?1 AND expires_at <= ?2")?;
     for digest in tickets {
-        removed += delete.execute((digest, now.secs()))?;
+        removed += u32::from(delete.execute((digest, now.secs()))? == 1);
     }
-    Ok(u32::try_from(removed).unwrap_or(u32::MAX))
+    Ok(removed)
 }

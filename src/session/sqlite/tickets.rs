@@ -12,7 +12,7 @@ use crate::session::{StoreError, Ticket, TicketStore, rules};
 impl TicketStore for SqliteStore {
     async fn put_ticket(&self, digest: OneTimeClaim, ticket: Ticket) -> Result<(), StoreError> {
         let written = ticket.clone();
-        self.writer.write(move |db| insert(db, &digest, &written)).await?;
+        self.writer.write(move |tx| insert(tx.db, &digest, &written)).await?;
         // A waiting sign-on weighs more than what the bound is reckoned for.
         if ticket.sign_on.is_none() {
             self.recent.remember(digest, ticket);
@@ -27,7 +27,7 @@ impl TicketStore for SqliteStore {
     ) -> Result<Option<Ticket>, StoreError> {
         let ticket = match self.recent.ticket(&digest) {
             Some(ticket) => Some(ticket),
-            None => self.readers.read(|db| find(db, &digest))?,
+            None => self.read(|view| find(view.db, &digest))?,
         };
         Ok(ticket.filter(|ticket| rules::alive(ticket.expires_at, now)))
     }

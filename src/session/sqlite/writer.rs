@@ -4,15 +4,27 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::checkpoint::Checkpoints;
+use super::memtable::{Memtable, Merging, Tx};
 use super::row;
+use super::settings::SqliteSettings;
 use crate::session::StoreError;
+
+/// After so long without a write, the thread writes what is in the log only to the trees.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Entries that it then writes with a commit.
+const IDLE_ENTRIES: usize = 512;
+
+/// Entries that are written to the trees for each write that is committed, once they are many.
+const PACE: usize = 2;
 
 /// Where writes are queued.
 pub(super) struct Writer {
@@ -21,21 +33,22 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on `db`, with `copying` and the database's `file` for its checkpoints. At
-    /// most `queue` writes wait; at most `max_batch` share a commit.
+    /// Starts the thread on `db`, with `copying` and the database's `file` for its checkpoints, and what
+    /// the file's log remembers in `memtable`.
     pub(super) fn start(
         mut db: Connection,
         copying: Connection,
-        file: Arc<File>,
-        queue: usize,
-        max_batch: usize,
+        (file, memtable): (Arc<File>, Arc<Memtable>),
+        SqliteSettings { queue, max_batch, memtable: many, .. }: &SqliteSettings,
     ) -> Result<Self, StoreError> {
         let cannot = |e: String| StoreError(format!("cannot start the writer: {e}"));
         let checkpoints = Checkpoints::start(&mut db, copying, file).map_err(cannot)?;
-        let (sender, jobs) = sync_channel(queue);
+        let merging = Merging::open(&db, &memtable, *many).map_err(|e| cannot(e.to_string()))?;
+        let (sender, jobs) = sync_channel(*queue);
+        let (mut writing, max_batch) = (Writing { db, memtable, merging }, *max_batch);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(&db, &jobs, max_batch, checkpoints))
+            .spawn(move || serve(&mut writing, &jobs, max_batch, checkpoints))
             .map_err(|e| cannot(e.to_string()))?;
         Ok(Self { queue: Some(sender), thread: Some(thread) })
     }
@@ -50,7 +63,7 @@ impl Writer {
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending { work: Some(work), outcome: None, reply });
@@ -84,7 +97,7 @@ trait Job: Send {
     fn wanted(&self) -> bool;
 
     /// Does it, but for the commit. An error is one that the whole transaction shares.
-    fn run(&mut self, db: &Connection) -> rusqlite::Result<()>;
+    fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()>;
 
     /// Answers, after the commit or its failure.
     fn answer(self: Box<Self>, failed: Option<&StoreError>);
@@ -99,15 +112,15 @@ struct Pending<T, F> {
 impl<T, F> Job for Pending<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    F: FnOnce(&mut Tx<'_>) -> rusqlite::Result<T> + Send,
 {
     fn wanted(&self) -> bool {
         !self.reply.is_closed()
     }
 
-    fn run(&mut self, db: &Connection) -> rusqlite::Result<()> {
+    fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
         let Some(work) = self.work.take() else { return Ok(()) };
-        self.outcome = match work(db) {
+        self.outcome = match work(tx) {
             Ok(done) => Some(Ok(done)),
             Err(e) if row::is_content(&e) => Some(Err(row::unavailable(&e))),
             Err(e) => return Err(e),
@@ -125,20 +138,35 @@ where
     }
 }
 
+/// What the thread writes to.
+struct Writing {
+    db: Connection,
+    memtable: Arc<Memtable>,
+    merging: Merging,
+}
+
 fn serve(
-    db: &Connection,
+    writing: &mut Writing,
     jobs: &Receiver<Box<dyn Job>>,
     max_batch: usize,
     mut checkpoints: Checkpoints,
 ) {
     let mut batch = Vec::with_capacity(max_batch);
-    while let Ok(first) = jobs.recv() {
-        // Callers wake up together, after the commit before; let them all queue.
-        thread::yield_now();
-        batch.push(first);
-        batch.extend(jobs.try_iter().take(max_batch - 1));
-        batch.retain(|job| job.wanted());
-        let committed = commit(db, &mut batch);
+    let mut merging = false;
+    loop {
+        match next(jobs, merging, writing) {
+            Next::Job(first) => {
+                merging = false;
+                // Callers wake up together, after the commit before; let them all queue.
+                thread::yield_now();
+                batch.push(first);
+                batch.extend(jobs.try_iter().take(max_batch - 1));
+                batch.retain(|job| job.wanted());
+            }
+            Next::Idle => merging = true,
+            Next::End => break,
+        }
+        let committed = commit(writing, &mut batch);
         if let Err(failure) = &committed {
             let error = &failure.error;
             tracing::error!(store.kind = "sqlite", %error, "session store cannot commit");
@@ -146,13 +174,34 @@ fn serve(
         for job in batch.drain(..) {
             job.answer(committed.as_ref().err().map(|failure| &failure.error));
         }
-        if committed.as_ref().is_err_and(|failure| failure.fatal) || !db.is_autocommit() {
+        if committed.as_ref().is_err_and(|failure| failure.fatal) || !writing.db.is_autocommit() {
             tracing::error!(store.kind = "sqlite", "session store cannot be trusted, stopping");
             return;
         }
-        checkpoints.step(db);
+        checkpoints.step(&writing.db);
     }
-    checkpoints.finish(db);
+    checkpoints.finish(&writing.db);
+}
+
+enum Next {
+    Job(Box<dyn Job>),
+    /// None came for a while, and there is something to merge.
+    Idle,
+    End,
+}
+
+/// Waits for a job; not for ever while there is something to merge, and not at all when that goes on.
+fn next(jobs: &Receiver<Box<dyn Job>>, merging: bool, writing: &mut Writing) -> Next {
+    let wait = if merging { Duration::ZERO } else { IDLE };
+    match jobs.recv_timeout(wait) {
+        Ok(job) => return Next::Job(job),
+        Err(RecvTimeoutError::Disconnected) => return Next::End,
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    if writing.merging.go_on(&writing.memtable) {
+        return Next::Idle;
+    }
+    jobs.recv().map_or(Next::End, Next::Job)
 }
 
 /// Why a batch was not committed.
@@ -164,11 +213,11 @@ struct Failure {
     fatal: bool,
 }
 
-fn commit(db: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-    let done = run(db, batch);
-    if done.is_err() && !db.is_autocommit() {
+fn commit(writing: &mut Writing, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    let done = run(writing, batch);
+    if done.is_err() && !writing.db.is_autocommit() {
         // `serve` looks whether the transaction is gone.
-        let _ = db.execute_batch("ROLLBACK");
+        let _ = writing.db.execute_batch("ROLLBACK");
     }
     done.map_err(|e| {
         let code = e.sqlite_error().map(|e| e.extended_code);
@@ -177,12 +226,18 @@ fn commit(db: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
     })
 }
 
-fn run(db: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+fn run(writing: &mut Writing, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    let Writing { db, memtable, merging } = writing;
     db.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
+    let mut tx = merging.begin(db, memtable)?;
+    let merged = if batch.is_empty() { IDLE_ENTRIES } else { batch.len() * PACE };
     for job in batch {
-        job.run(db)?;
+        job.run(&mut tx)?;
     }
-    db.prepare_cached("COMMIT")?.execute(()).map(drop)
+    let written = merging.end((db, memtable), tx, merged)?;
+    db.prepare_cached("COMMIT")?.execute(())?;
+    merging.committed(memtable, written);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -191,8 +246,11 @@ mod tests {
 
     fn writer() -> Writer {
         let open = || Connection::open_in_memory().unwrap();
+        let db = open();
+        db.execute_batch("CREATE TABLE changes (seq INTEGER PRIMARY KEY, entries TEXT)").unwrap();
         let file = Arc::new(tempfile::tempfile().unwrap());
-        Writer::start(open(), open(), file, 8, 8).unwrap()
+        let settings = serde_json::from_str(r#"{"queue":8,"max_batch":8}"#).unwrap();
+        Writer::start(db, open(), (file, Arc::default()), &settings).unwrap()
     }
 
     #[tokio::test]
@@ -208,7 +266,7 @@ mod tests {
         let writer = writer();
         let (bad, good) = futures_util::future::join(
             writer.write(|_| Err::<(), _>(rusqlite::Error::QueryReturnedNoRows)),
-            writer.write(|db| db.execute_batch("CREATE TABLE t (a)")),
+            writer.write(|tx| tx.db.execute_batch("CREATE TABLE t (a)")),
         )
         .await;
         assert!(bad.is_err());
@@ -219,10 +277,10 @@ mod tests {
     async fn a_failing_statement_undoes_its_transaction() {
         let writer = writer();
         let failed = writer
-            .write(|db| db.execute_batch("CREATE TABLE t (a); INSERT INTO missing VALUES (1)"))
+            .write(|tx| tx.db.execute_batch("CREATE TABLE t (a); INSERT INTO missing VALUES (1)"))
             .await;
         assert!(failed.is_err());
-        let again = writer.write(|db| db.execute_batch("CREATE TABLE t (a)")).await;
+        let again = writer.write(|tx| tx.db.execute_batch("CREATE TABLE t (a)")).await;
         assert_eq!(again, Ok(()));
     }
 }

@@ -10,6 +10,7 @@ macro_rules! on_every_backend {
     ($($clause:ident),* $(,)?) => {
         on_backend!(memory: $($clause),*);
         on_backend!(sqlite: $($clause),*);
+        on_backend!(sqlite_merging: $($clause),*);
         mod real {
             use super::*;
 
@@ -26,6 +27,7 @@ macro_rules! on_every_swept_backend {
     ($($clause:ident),* $(,)?) => {
         on_backend!(memory: $($clause),*);
         on_backend!(sqlite: $($clause),*);
+        on_backend!(sqlite_merging: $($clause),*);
         mod real {
             use super::*;
 
@@ -66,6 +68,8 @@ mod refresh;
 mod same;
 mod session;
 mod sqlite;
+mod sqlite_merge;
+mod sqlite_schema;
 mod sweep;
 mod ticket;
 
@@ -98,9 +102,19 @@ impl Backend {
     }
 
     async fn sqlite() -> Self {
+        Self::sqlite_with(65_536).await
+    }
+
+    /// Writes its changes to the trees all the time.
+    async fn sqlite_merging() -> Self {
+        Self::sqlite_with(2).await
+    }
+
+    async fn sqlite_with(memtable: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("store.db");
-        let store = open(serde_json::json!({"kind": "sqlite", "path": path})).await.unwrap();
+        let settings = serde_json::json!({"kind": "sqlite", "path": path, "memtable": memtable});
+        let store = open(settings).await.unwrap();
         Self { other: Arc::clone(&store), store, _holds: Box::new(dir) }
     }
 }

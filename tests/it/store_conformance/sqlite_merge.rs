@@ -1,0 +1,196 @@
+//! What the `sqlite` backend has in its log only, and what becomes of it: when it is written to the trees,
+//! when the process dies, and when another process has the same file open, as `cambio sessions` does.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use cambio::session::{BeginError, DeviceChange, DeviceState, RefreshError};
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::*;
+
+/// A store that writes to the trees what it has so many changes of.
+async fn open_with(path: &Path, memtable: usize) -> Arc<dyn Store> {
+    open(json!({"kind": "sqlite", "path": path, "memtable": memtable})).await.unwrap()
+}
+
+/// Rows of the log.
+fn logged(path: &Path) -> i64 {
+    let db = Connection::open(path).unwrap();
+    db.query_row("SELECT count(*) FROM changes", (), |row| row.get(0)).unwrap()
+}
+
+/// The file as it is now, log and all: what a crash would leave.
+fn crashed(path: &Path, n: usize) -> PathBuf {
+    let copy = path.with_extension(format!("{n}.db"));
+    for companion in ["", "-wal"] {
+        let of = |path: &Path| PathBuf::from(format!("{}{companion}", path.display()));
+        if of(path).exists() {
+            std::fs::copy(of(path), of(&copy)).unwrap();
+        }
+    }
+    copy
+}
+
+async fn change(store: &Arc<dyn Store>, device: &str, state: DeviceState) {
+    let device = DeviceId::parse(device).unwrap();
+    let change = DeviceChange::State(state);
+    assert!(
+        store.change_device(&tenant("nagra"), &account("1663"), &device, change).await.unwrap()
+    );
+}
+
+#[tokio::test]
+async fn what_is_only_in_the_log_survives_a_crash_at_any_time_of_its_merging() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_with(&path, 5).await;
+    let mut sessions = Vec::new();
+    // Each is refreshed twice; every third is ended, and of every fifth the device is disabled.
+    for n in 0..60_u64 {
+        let name = format!("d{n}");
+        let session = store.begin(sign_on(n, &name), at(0)).await.unwrap().session;
+        store.refresh(&token(&session, 1), next(1), at(1)).await.unwrap();
+        store.refresh(&token(&session, 2), next(2), at(2)).await.unwrap();
+        let (tenant, account) = (tenant("nagra"), account("1663"));
+        if n % 3 == 0 {
+            assert!(
+                store.end(&tenant, &account, session.id, &session.device, at(3)).await.unwrap()
+            );
+        } else if n % 5 == 0 {
+            change(&store, &name, DeviceState::Disabled).await;
+        }
+        sessions.push(session);
+        if n % 7 != 0 {
+            continue;
+        }
+        let after = open_with(&crashed(&path, usize::try_from(n).unwrap()), 5).await;
+        let devices = after.devices(&tenant, &account).await.unwrap();
+        assert_eq!(devices.len(), sessions.len());
+        for (n, session) in sessions.iter().enumerate() {
+            let found = after.session(&tenant, &account, session.id, at(3)).await.unwrap();
+            assert_eq!(found.map(|found| found.generation), (n % 3 != 0).then_some(3), "{n}");
+            let refreshed = after.refresh(&token(session, 3), next(4), at(4)).await;
+            match (n % 3, n % 5) {
+                (0, _) => assert_eq!(refreshed, Err(RefreshError::Gone), "{n}"),
+                (_, 0) => assert_eq!(refreshed, Err(RefreshError::DeviceDisabled), "{n}"),
+                _ => assert!(refreshed.is_ok(), "{n}: {refreshed:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_nobody_writes_to_empties_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_with(&path, 65_536).await;
+    let mut sessions = Vec::new();
+    for n in 0..100 {
+        sessions.push(store.begin(sign_on(n, &format!("d{n}")), at(0)).await.unwrap().session);
+        store
+            .refresh(&token(&sessions[0], u32::try_from(n).unwrap() + 1), next(0), at(0))
+            .await
+            .unwrap();
+    }
+    assert!(logged(&path) > 100);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while logged(&path) > 0 {
+        assert!(Instant::now() < deadline, "{} rows are left", logged(&path));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (tenant, account) = (tenant("nagra"), account("1663"));
+    assert_eq!(store.sessions(&tenant, &account, at(1)).await.unwrap().len(), 100);
+    assert_eq!(store.devices(&tenant, &account).await.unwrap().len(), 100);
+    let found = store.session(&tenant, &account, sessions[0].id, at(1)).await.unwrap().unwrap();
+    assert_eq!(found.generation, 101);
+    // And goes on.
+    store.refresh(&token(&found, 101), next(1), at(1)).await.unwrap();
+    assert_eq!(logged(&path), 1);
+}
+
+#[tokio::test]
+async fn another_process_changes_what_is_not_in_the_trees_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    for memtable in [1, 65_536] {
+        let server = open_with(&path, memtable).await;
+        // Open before anything happens, so that it has to learn of it.
+        let operator = open_with(&path, 65_536).await;
+        let name = |which: &str| format!("{which}{memtable}");
+        let number = u64::try_from(memtable).unwrap() * 16;
+        let ended = server.begin(sign_on(number, &name("ended")), at(0)).await.unwrap().session;
+        let disabled =
+            server.begin(sign_on(number + 1, &name("disabled")), at(0)).await.unwrap().session;
+        let kept = server.begin(sign_on(number + 2, &name("kept")), at(0)).await.unwrap().session;
+        for session in [&ended, &disabled, &kept] {
+            server.refresh(&token(session, 1), next(IDLE - 1), at(IDLE - 1)).await.unwrap();
+        }
+
+        let (tenant, account) = (tenant("nagra"), account("1663"));
+        // What the trees say has expired; what the log says has not.
+        assert_eq!(operator.sweep(100, at(IDLE + 1)).await, Ok(0));
+        assert_eq!(
+            operator.end(&tenant, &account, ended.id, &ended.device, at(IDLE)).await,
+            Ok(true)
+        );
+        change(&operator, &name("disabled"), DeviceState::Disabled).await;
+
+        let refresh =
+            async |session| server.refresh(&token(session, 2), next(IDLE), at(IDLE)).await;
+        assert_eq!(refresh(&ended).await, Err(RefreshError::Gone));
+        assert_eq!(refresh(&disabled).await, Err(RefreshError::DeviceDisabled));
+        assert!(refresh(&kept).await.is_ok());
+        let again = server.begin(sign_on_again(number + 3, &name("disabled")), at(IDLE)).await;
+        assert_eq!(again, Err(BeginError::DeviceDisabled));
+        let alive = server.sessions(&tenant, &account, at(IDLE)).await.unwrap();
+        let alive: Vec<_> = alive.iter().map(|session| session.id).collect();
+        assert_eq!(alive, [disabled.id, kept.id]);
+
+        // The same when everything is in the trees, and to somebody who begins with them.
+        drop((server, operator));
+        let later = open_with(&path, 1).await;
+        assert_eq!(later.end_all(&tenant, &account, at(IDLE)).await, Ok(2));
+        assert_eq!(later.sessions(&tenant, &account, at(IDLE)).await, Ok(Vec::new()));
+        assert_eq!(
+            later.devices(&tenant, &account).await.unwrap().len(),
+            if memtable == 1 { 3 } else { 6 }
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_while_changes_are_merged_misses_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_with(&dir.path().join("store.db"), 3).await;
+    let (tenant, account) = (tenant("nagra"), account("1663"));
+    let session = store.begin(sign_on(0, "d0"), at(0)).await.unwrap().session;
+    let reader = {
+        let (store, tenant, account, id) =
+            (Arc::clone(&store), tenant.clone(), account.clone(), session.id);
+        tokio::spawn(async move {
+            let (mut generation, mut devices) = (0, 0);
+            while generation < 400 {
+                let found = store.session(&tenant, &account, id, at(0)).await.unwrap().unwrap();
+                assert!(found.generation >= generation, "{} after {generation}", found.generation);
+                generation = found.generation;
+                let listed = store.devices(&tenant, &account).await.unwrap().len();
+                assert!(listed >= devices, "{listed} devices after {devices}");
+                devices = listed;
+                let alive = store.sessions(&tenant, &account, at(0)).await.unwrap().len();
+                assert!(alive >= listed, "{alive} sessions after {listed} devices");
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    for n in 1..400_u32 {
+        store.refresh(&token(&session, n), next(0), at(0)).await.unwrap();
+        let other = format!("d{n}");
+        store.begin(sign_on(u64::from(n), &other), at(0)).await.unwrap();
+        if n % 10 == 0 {
+            change(&store, &other, DeviceState::Disabled).await;
+        }
+    }
+    reader.await.unwrap();
+}

@@ -1,0 +1,118 @@
+//! Files that older versions of Cambio made.
+
+use std::path::{Path, PathBuf};
+
+use cambio::session::{BeginError, Device, DeviceState, RefreshError};
+use rusqlite::Connection;
+
+use super::sqlite::open_at;
+use super::*;
+
+/// The tables of the first schema, with one session on one device and a ticket.
+const FIRST_SCHEMA: &str = r#"
+    CREATE TABLE sessions (
+        ends_at INTEGER NOT NULL, number INTEGER NOT NULL, tenant TEXT NOT NULL,
+        service TEXT NOT NULL, device TEXT NOT NULL, device_class TEXT,
+        generation INTEGER NOT NULL, issued_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+        facts TEXT NOT NULL, PRIMARY KEY (ends_at, number, tenant)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE devices (
+        tenant TEXT NOT NULL, account TEXT NOT NULL, id TEXT NOT NULL, class TEXT,
+        information TEXT NOT NULL, state INTEGER NOT NULL, registered_at INTEGER NOT NULL,
+        PRIMARY KEY (tenant, account, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE tickets (
+        digest BLOB NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, service TEXT NOT NULL,
+        account TEXT NOT NULL, expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE keys (
+        name TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, bytes BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA application_id = 0x436d626f;
+    PRAGMA user_version = 1;
+"#;
+
+/// A file of the first schema, with these sessions of account 1663 and their devices.
+async fn first_schema(dir: &Path, sessions: &[(u64, &str, DeviceState)]) -> PathBuf {
+    // What a session is stored as, taken from a store of today.
+    let today_path = dir.join("today.db");
+    let today = open_at(&today_path).await.unwrap();
+    for (number, device, _) in sessions {
+        today.begin(sign_on(*number, device), at(0)).await.unwrap();
+    }
+    today.put_ticket(digest(1), ticket()).await.unwrap();
+    drop(today);
+
+    let path = dir.join("store.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(FIRST_SCHEMA).unwrap();
+    old.execute("ATTACH ?1 AS today", (today_path.to_str().unwrap(),)).unwrap();
+    old.execute_batch(
+        "INSERT INTO sessions SELECT ends_at, number, tenant, service, device, device_class,
+             generation, issued_at, expires_at, facts FROM today.sessions;
+         INSERT INTO tickets SELECT digest, tenant, service, account, expires_at
+             FROM today.tickets;",
+    )
+    .unwrap();
+    for (_, name, state) in sessions {
+        let Device { class, information, registered_at, .. } = device(name);
+        let row = (
+            name,
+            class,
+            information,
+            u8::from(*state != DeviceState::Active),
+            registered_at.secs(),
+        );
+        old.execute("INSERT INTO devices VALUES ('nagra', '1663', ?1, ?2, ?3, ?4, ?5)", row)
+            .unwrap();
+    }
+    path
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_schema_is_brought_up_to_date_with_everything_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = first_schema(dir.path(), &[(1, "a", DeviceState::Active)]).await;
+    let store = open_at(&path).await.unwrap();
+    let (tenant, account) = (tenant("nagra"), account("1663"));
+    let found = store.sessions(&tenant, &account, at(1)).await.unwrap();
+    assert_eq!(found.iter().map(|session| session.id.number).collect::<Vec<_>>(), [1]);
+    assert_eq!(store.devices(&tenant, &account).await.unwrap(), [device("a")]);
+    assert!(store.refresh(&token(&found[0], 1), next(1), at(1)).await.is_ok());
+    assert!(store.begin(claiming(sign_on_again(2, "a"), digest(1)), at(1)).await.is_ok());
+    assert_eq!(store.end_all(&tenant, &account, at(1)).await, Ok(2));
+}
+
+#[tokio::test]
+async fn sessions_of_the_first_schema_learn_their_devices_state_and_their_places() {
+    use DeviceState::{Active, Disabled};
+    let dir = tempfile::tempdir().unwrap();
+    // The first three would have one place, and the fourth the next.
+    let sessions = [
+        (1, "a", Active),
+        (2, "b", Disabled),
+        (3, "c", Active),
+        (4096, "d", Active),
+        (1 << 30, "e", Active),
+    ];
+    let path = first_schema(dir.path(), &sessions).await;
+    let store = open_at(&path).await.unwrap();
+    for (number, name, state) in sessions {
+        let session = store
+            .session(&tenant("nagra"), &account("1663"), sign_on(number, name).id, at(1))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(session.device.as_str(), name);
+        let refreshed = store.refresh(&token(&session, 1), next(1), at(1)).await;
+        match state {
+            Active => assert!(refreshed.is_ok(), "{refreshed:?}"),
+            _ => assert_eq!(refreshed, Err(RefreshError::DeviceDisabled)),
+        }
+    }
+    // Nor is any of them begun again.
+    for (number, _, _) in sessions {
+        let again = store.begin(sign_on(number, "new"), at(1)).await;
+        assert_eq!(again, Err(BeginError::Conflict));
+    }
+}
