@@ -125,7 +125,7 @@ where
                 }
                 Schema { .. } => {}
             }
-            let store = settings.open().await.map_err(|e| e.to_string())?;
+            let store = settings.open_beside().await.map_err(|e| e.to_string())?;
             if store.kind() == "memory" {
                 return Err("a store of kind memory is in the serving process only".to_owned());
             }

@@ -62,6 +62,17 @@ impl StoreSettings {
         })
     }
 
+    /// The same, of a store that a server may have open: for a command that does little and goes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_beside(&self) -> Result<Arc<dyn Store>, StoreError> {
+        match &self.0 {
+            Kind::Sqlite(settings) => Ok(Arc::new(SqliteStore::open(&settings.beside())?)),
+            _ => self.open().await,
+        }
+    }
+
     /// Looks at the schema without opening the store or changing anything.
     ///
     /// # Errors

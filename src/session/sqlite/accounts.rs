@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::memtable::{AccountKey, AccountRow, Change, Tx, View};
+use super::memtable::{AccountKey, Added, Change, Tx, View};
 use super::row;
 use crate::domain::DeviceId;
-use crate::session::{Device, DeviceLimits, DeviceState, SessionId};
+use crate::session::{Device, DeviceLimits, SessionId};
 
 /// A device of the account.
 pub(super) fn device(
@@ -32,7 +32,7 @@ pub(super) fn devices(view: &View<'_>, account: &AccountKey) -> rusqlite::Result
         "SELECT device, account, class, information, state, registered_at, name FROM accounts
          WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0",
     )?;
-    let added = view.devices(account).into_iter().map(Ok);
+    let added = view.added(account).devices.into_iter().map(Ok);
     let stored = list.query_map((account.0.as_str(), account.1.as_str()), read)?;
     // The tree's come last and stay.
     let all = added.chain(stored).map(|device| device.map(|device| (device.id.clone(), device)));
@@ -45,7 +45,7 @@ pub(super) fn sessions(view: &View<'_>, account: &AccountKey) -> rusqlite::Resul
         "SELECT ends_at, number FROM accounts
          WHERE tenant = ?1 AND account = ?2 AND (ends_at, number) > (0, 0)",
     )?;
-    let mut all = view.sessions(account);
+    let mut all = view.added(account).sessions;
     let stored =
         list.query_map((account.0.as_str(), account.1.as_str()), |r| row::session_id(r, 0));
     all.extend(stored?.collect::<rusqlite::Result<Vec<_>>>()?);
@@ -64,25 +64,52 @@ pub(super) fn full(
     if limits.all.is_none() && limits.of_class.is_none() {
         return Ok(false);
     }
+    // Few: an account that has many has been merged, or its devices are as many as they may be.
+    let added = view.added(account).devices;
     let (mut all, mut of_class) = (0_u32, 0_u32);
-    let devices = devices(view, account)?;
-    for device in devices.iter().filter(|device| device.state != DeviceState::Deleted) {
-        all += 1;
-        of_class += u32::from(device.class.as_deref() == class);
+    for device in added {
+        if !in_tree(view.db, account, &device.id)? {
+            all += 1;
+            of_class += u32::from(device.class.as_deref() == class);
+        }
     }
-    let reached = |limit: Option<u32>, kept| limit.is_some_and(|limit| kept >= limit);
-    Ok(reached(limits.all, all) || reached(limits.of_class, of_class))
+    let (tenant, account) = (account.0.as_str(), account.1.as_str());
+    if let Some(limit) = limits.all {
+        let mut kept = view.db.prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM accounts
+             WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0
+                   AND state <> 2 LIMIT ?3)",
+        )?;
+        let kept: u32 = kept.query_row((tenant, account, limit), |r| r.get(0))?;
+        if kept.saturating_add(all) >= limit {
+            return Ok(true);
+        }
+    }
+    let Some(limit) = limits.of_class else { return Ok(false) };
+    let mut kept = view.db.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM accounts
+         WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0
+               AND state <> 2 AND class IS ?4 LIMIT ?3)",
+    )?;
+    let kept: u32 = kept.query_row((tenant, account, limit, class), |r| r.get(0))?;
+    Ok(kept.saturating_add(of_class) >= limit)
+}
+
+fn in_tree(db: &Connection, account: &AccountKey, id: &DeviceId) -> rusqlite::Result<bool> {
+    let mut find = db.prepare_cached(
+        "SELECT 1 FROM accounts
+         WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0 AND device = ?3",
+    )?;
+    find.exists((account.0.as_str(), account.1.as_str(), id.as_str()))
 }
 
 /// Writes what the account has to the tree, so that it can be changed there.
 pub(super) fn settle(tx: &mut Tx<'_>, account: &AccountKey) -> rusqlite::Result<()> {
-    let rows = tx.rows(account);
-    if rows.is_empty() {
+    let added = tx.added(account);
+    if added.sessions.is_empty() && added.devices.is_empty() {
         return Ok(());
     }
-    for (row, device) in &rows {
-        store(tx.db, row, device.as_ref())?;
-    }
+    store(tx.db, account, &added, 0, usize::MAX)?;
     tx.change(Change::Settled(account.clone()))
 }
 
@@ -103,31 +130,45 @@ pub(super) fn forget(tx: &mut Tx<'_>, account: &AccountKey, id: SessionId) -> ru
         .map(drop)
 }
 
-/// Writes a row to the tree. One that is there stays as it is.
+/// Writes to the tree what an account has more than it, from the `from`th on and at most `most`. What is there
+/// stays as it is. Answers how many it was.
 pub(super) fn store(
     db: &Connection,
-    row: &AccountRow,
-    device: Option<&Device>,
-) -> rusqlite::Result<()> {
-    let mut insert = db.prepare_cached(
+    AccountKey(tenant, account): &AccountKey,
+    added: &Added,
+    from: usize,
+    most: usize,
+) -> rusqlite::Result<usize> {
+    let mut device = db.prepare_cached(
         "INSERT INTO accounts (tenant, account, ends_at, number, device, class, information, state,
                                registered_at, name)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+         VALUES (?1, ?2, 0, 0, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
     )?;
-    insert
-        .execute((
-            row.account.0.as_str(),
-            row.account.1.as_str(),
-            row.session.ends_at.secs(),
-            row.session.number.cast_signed(),
-            row.device.as_ref().map_or("", DeviceId::as_str),
-            device.and_then(|device| device.class.as_deref()),
-            device.map(|device| &device.information),
-            device.map(|device| row::state_number(device.state)),
-            device.map(|device| device.registered_at.secs()),
-            device.and_then(|device| device.name.as_deref()),
-        ))
-        .map(drop)
+    let mut session = db.prepare_cached(
+        "INSERT INTO accounts (tenant, account, ends_at, number, device)
+         VALUES (?1, ?2, ?3, ?4, '') ON CONFLICT DO NOTHING",
+    )?;
+    let mut written = 0;
+    for one in added.devices.iter().skip(from).take(most) {
+        device.execute((
+            tenant.as_str(),
+            account.as_str(),
+            one.id.as_str(),
+            &one.class,
+            &one.information,
+            row::state_number(one.state),
+            one.registered_at.secs(),
+            &one.name,
+        ))?;
+        written += 1;
+    }
+    let behind = from.saturating_sub(added.devices.len());
+    for id in added.sessions.iter().skip(behind).take(most - written) {
+        let (end, number) = (id.ends_at.secs(), id.number.cast_signed());
+        session.execute((tenant.as_str(), account.as_str(), end, number))?;
+        written += 1;
+    }
+    Ok(written)
 }
 
 fn read(r: &Row<'_>) -> rusqlite::Result<Device> {

@@ -79,7 +79,10 @@ impl SqliteStore {
         })
     }
 
-    fn read<T>(&self, read: impl Fn(&View<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&View<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         self.reading.read(read)
     }
 

@@ -1,7 +1,7 @@
 //! One piece of a walk over all sessions, in the order of the table. For operators: it reads
 //! rows by the hundred, so its caller keeps it off the threads that answer requests.
 
-use super::memtable::View;
+use super::memtable::{Generation, SessionKey, View};
 use super::sessions;
 use crate::domain::Timestamp;
 use crate::session::{Page, PageStart, StoreError, rules};
@@ -28,7 +28,9 @@ pub(super) fn read(
     while let Some(r) = walked.next()? {
         seen += 1;
         if !r.get::<_, bool>(12)? {
-            let session = view.current(sessions::read(r)?);
+            let session = sessions::read(r)?;
+            let generation = view.generation(&SessionKey(session.id, session.tenant.clone()));
+            let session = Generation::newest(session, generation);
             if rules::alive(session.expires_at, now) {
                 page.sessions.push(session);
             }

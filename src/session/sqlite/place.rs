@@ -1,9 +1,9 @@
-//! Where a session lies in its tree: a row number that follows from its name and keeps its order. (A tree
+//! Where a session lies in its tree: a row number that follows from its name and nearly keeps its order. (A tree
 //! whose rows have numbers holds rows in its leaves only, and finds one among five million by reading a single
 //! page that is not in memory. A tree clustered on a longer key repeats whole rows above them.)
 //!
-//! A row number has 63 bits, 32 of the session's end and the high 31 of its number; sessions that have those in
-//! common take the next rows. Numbers are random in the rest, so there is nearly always one.
+//! A row number has 63 bits, 32 of the session's end and the high 31 of its number. A session whose row is taken
+//! has one of the next 4,095. Of numbers 20 bits count and the rest is random, so there are few in such a range.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -32,10 +32,17 @@ pub(super) fn find(db: &Connection, key: &SessionKey) -> rusqlite::Result<Option
     find.query_row(of(key), |r| r.get(0)).optional()
 }
 
-/// A row for a session that has none; `None` when there is no room.
+/// The first row that a session which has none may have; `None` when all are taken.
 pub(super) fn free(db: &Connection, key: &SessionKey) -> rusqlite::Result<Option<i64>> {
-    let (first, behind, ..) = of(key);
-    let mut last = db.prepare_cached("SELECT max(id) FROM sessions WHERE id >= ?1 AND id < ?2")?;
-    let last: Option<i64> = last.query_row((first, behind), |r| r.get(0))?;
-    Ok(Some(last.map_or(first, |last| last + 1)).filter(|free| *free < behind))
+    let (mut free, behind, ..) = of(key);
+    let mut taken =
+        db.prepare_cached("SELECT id FROM sessions WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
+    let mut taken = taken.query((free, behind))?;
+    while let Some(row) = taken.next()? {
+        if row.get::<_, i64>(0)? != free {
+            break;
+        }
+        free += 1;
+    }
+    Ok(Some(free).filter(|free| *free < behind))
 }

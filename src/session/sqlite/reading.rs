@@ -1,4 +1,5 @@
-//! Reading from the trees and the memtable at once.
+//! Reading from the trees and the memtable at once: what this process has acknowledged, and another
+//! process has written to the trees.
 
 use std::sync::Arc;
 
@@ -18,16 +19,25 @@ impl Reading {
         Self { readers: Arc::new(readers), memtable }
     }
 
-    /// Sees every change that was acknowledged before. If changes went to the trees meanwhile, what was read of a tree
-    /// may be too old to have them and what was read of the memtable too new; then it is read again.
+    /// `read` must ask the memtable before the tree: what it does not find there has been in the tree since, or
+    /// never was.
     pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&View<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.readers.read(|db| read(&View::new(db, &self.memtable)))
+    }
+
+    /// `read` may ask the tree first. If the memtable was emptied meanwhile, it may have missed what went from there
+    /// to the tree, and reads again.
+    pub(super) fn walk<T>(
         &self,
         read: impl Fn(&View<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         loop {
-            let before = self.memtable.merges();
-            let found = self.readers.read(|db| read(&View::new(db, &self.memtable)))?;
-            if self.memtable.merges() == before {
+            let before = self.memtable.emptied();
+            let found = self.read(&read)?;
+            if self.memtable.emptied() == before {
                 return Ok(found);
             }
         }

@@ -44,6 +44,7 @@ fn find(
     view: &View<'_>,
     key: &SessionKey,
 ) -> rusqlite::Result<Option<(Session, bool, Option<DeviceState>)>> {
+    let generation = view.generation(key);
     let mut find = view.db.prepare_cached(
         "SELECT ends_at, number, tenant, service, device, device_class,
                 generation, issued_at, expires_at, facts, upstream, begun_at, evicted, device_state
@@ -51,7 +52,8 @@ fn find(
          WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
     )?;
     let found = find.query_row(place::of(key), |r| {
-        Ok((view.current(sessions::read(r)?), r.get(12)?, row::state(r, 13)?))
+        let session = Generation::newest(sessions::read(r)?, generation);
+        Ok((session, r.get(12)?, row::state(r, 13)?))
     });
     found.optional()
 }

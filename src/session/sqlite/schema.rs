@@ -1,6 +1,5 @@
-//! The database file: how it is created, opened and brought up to date. Tables are trees,
-//! clustered on their primary keys (`WITHOUT ROWID`), so that a write touches one page a
-//! table; `changes` is a log.
+//! The database file: how it is created, opened and brought up to date. Each table is one tree, in the
+//! order of its primary key, so that a write touches one page of it; `changes` is a log.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -255,7 +254,10 @@ fn set_up(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update_and_check(None, "journal_size_limit", KEPT_LOG, |_| Ok(()))
 }
 
+/// A step must not take `accounts` and what refreshes change in `sessions` for complete: `changes` may have more.
 fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
+    // What is sorted may be larger than the memory.
+    db.pragma_update(None, "temp_store", "file")?;
     let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version < known() {
@@ -265,5 +267,6 @@ fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", known())?;
     }
-    tx.commit()
+    tx.commit()?;
+    db.pragma_update(None, "temp_store", "memory")
 }

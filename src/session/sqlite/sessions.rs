@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row};
 
-use super::memtable::{AccountKey, Change, SessionKey, Tx, View};
+use super::memtable::{AccountKey, Change, Generation, SessionKey, Tx, View};
 use super::{SqliteStore, accounts, begin, page, place, refresh, row, sweep};
 use crate::domain::identity::OneTimeClaim;
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
@@ -58,7 +58,8 @@ impl SessionStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Vec<Session>, StoreError> {
         let account = AccountKey(tenant.clone(), account.clone());
-        self.read(|view| alive(view, &account, now))
+        // All of them at one time.
+        self.writer.write(move |tx| alive(tx, &account, now)).await
     }
 
     async fn end(
@@ -107,7 +108,7 @@ impl SessionStore for SqliteStore {
     ) -> Result<Page, StoreError> {
         let from = from.map(page::place).transpose()?;
         let reading = self.reading.clone();
-        let read = move || reading.read(|view| page::read(view, from, limit, now));
+        let read = move || reading.walk(|view| page::read(view, from, limit, now));
         tokio::task::spawn_blocking(read)
             .await
             .map_err(|e| StoreError(format!("page has stopped: {e}")))?
@@ -147,6 +148,7 @@ fn find_alive(
     key: &SessionKey,
     now: Timestamp,
 ) -> rusqlite::Result<Option<Session>> {
+    let generation = view.generation(key);
     let mut find = view.db.prepare_cached(
         "SELECT ends_at, number, tenant, service, device, device_class,
                 generation, issued_at, expires_at, facts, upstream, begun_at
@@ -158,7 +160,7 @@ fn find_alive(
     let found = find
         .query_row((first, behind, end, number, tenant, account.1.as_str()), read)
         .optional()?;
-    let found = found.map(|session| view.current(session));
+    let found = found.map(|session| Generation::newest(session, generation));
     Ok(found.filter(|session| rules::alive(session.expires_at, now)))
 }
 

@@ -28,12 +28,20 @@ pub(in super::super) struct SqliteSettings {
     /// The most writes that wait; one more is refused at once.
     #[serde(default = "default_queue")]
     pub(super) queue: usize,
+    /// Whether a server has the file open as well.
+    #[serde(skip)]
+    pub(super) beside: bool,
     /// Connections for reading.
     #[serde(default = "default_readers")]
     pub(super) readers: usize,
 }
 
 impl SqliteSettings {
+    /// For a process that has the file open besides a server.
+    pub(in super::super) fn beside(&self) -> Self {
+        Self { beside: true, ..self.clone() }
+    }
+
     /// Notes everything that is wrong with them.
     pub(in super::super) fn check(&self, path: &str, problems: &mut Problems) {
         let mut hold = |key: &str, holds: bool, rule: &str| {

@@ -20,8 +20,9 @@ use crate::session::StoreError;
 /// After so long without a write, the thread writes what is in the log only to the trees.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Entries that it then writes with a commit.
+/// Entries that it then writes with a commit, and how long it lets others at the file between two.
 const IDLE_ENTRIES: usize = 512;
+const IDLE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Entries that are written to the trees for each write that is committed, once they are many.
 const PACE: usize = 2;
@@ -39,11 +40,12 @@ impl Writer {
         mut db: Connection,
         copying: Connection,
         (file, memtable): (Arc<File>, Arc<Memtable>),
-        SqliteSettings { queue, max_batch, memtable: many, .. }: &SqliteSettings,
+        SqliteSettings { queue, max_batch, memtable: many, beside, .. }: &SqliteSettings,
     ) -> Result<Self, StoreError> {
         let cannot = |e: String| StoreError(format!("cannot start the writer: {e}"));
         let checkpoints = Checkpoints::start(&mut db, copying, file).map_err(cannot)?;
-        let merging = Merging::open(&db, &memtable, *many).map_err(|e| cannot(e.to_string()))?;
+        let merging = Merging::open(&db, &memtable, (!beside).then_some(*many))
+            .map_err(|e| cannot(e.to_string()))?;
         let (sender, jobs) = sync_channel(*queue);
         let (mut writing, max_batch) = (Writing { db, memtable, merging }, *max_batch);
         let thread = thread::Builder::new()
@@ -168,6 +170,7 @@ fn serve(
         }
         let committed = commit(writing, &mut batch);
         if let Err(failure) = &committed {
+            merging = false;
             let error = &failure.error;
             tracing::error!(store.kind = "sqlite", %error, "session store cannot commit");
         }
@@ -190,9 +193,9 @@ enum Next {
     End,
 }
 
-/// Waits for a job; not for ever while there is something to merge, and not at all when that goes on.
+/// Waits for a job; not for ever while there is something to merge, and not for long when that goes on.
 fn next(jobs: &Receiver<Box<dyn Job>>, merging: bool, writing: &mut Writing) -> Next {
-    let wait = if merging { Duration::ZERO } else { IDLE };
+    let wait = if merging { IDLE_PAUSE } else { IDLE };
     match jobs.recv_timeout(wait) {
         Ok(job) => return Next::Job(job),
         Err(RecvTimeoutError::Disconnected) => return Next::End,

@@ -105,9 +105,83 @@ async fn a_store_that_nobody_writes_to_empties_its_log() {
     assert_eq!(store.devices(&tenant, &account).await.unwrap().len(), 100);
     let found = store.session(&tenant, &account, sessions[0].id, at(1)).await.unwrap().unwrap();
     assert_eq!(found.generation, 101);
-    // And goes on.
-    store.refresh(&token(&found, 101), next(1), at(1)).await.unwrap();
-    assert_eq!(logged(&path), 1);
+    // And goes on; what leaves nothing to remember is no exception.
+    let last = store.begin(sign_on(100, "last"), at(1)).await.unwrap().session;
+    assert!(store.end(&tenant, &account, last.id, &last.device, at(1)).await.unwrap());
+    assert_eq!(logged(&path), 2);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while logged(&path) > 0 {
+        assert!(Instant::now() < deadline, "{} rows are left", logged(&path));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_bounded_however_little_there_is_to_remember() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_with(&path, 8).await;
+    let session = store.begin(sign_on(0, "d0"), at(0)).await.unwrap().session;
+    for n in 1..200_u32 {
+        // One session, again and again; and one that is gone at once.
+        store.refresh(&token(&session, n), next(0), at(0)).await.unwrap();
+        let name = format!("d{n}");
+        let short = store.begin(sign_on(u64::from(n), &name), at(0)).await.unwrap().session;
+        assert!(
+            store
+                .end(&short.tenant, &account("1663"), short.id, &short.device, at(0))
+                .await
+                .unwrap()
+        );
+        assert!(logged(&path) < 64, "{} rows after {n}", logged(&path));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_begun_in_an_expired_ones_place_is_new() {
+    for memtable in [1, 2, 65_536] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let store = open_with(&path, memtable).await;
+        let session = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+        store.refresh(&token(&session, 1), next(0), at(0)).await.unwrap();
+        let again = store
+            .begin(NewSession { expires_at: at(3 * IDLE), ..sign_on(1, "b") }, at(IDLE + 1))
+            .await
+            .unwrap()
+            .session;
+        for store in [store, open_with(&crashed(&path, memtable), memtable).await] {
+            let (tenant, account) = (tenant("nagra"), account("1663"));
+            let found = store.session(&tenant, &account, again.id, at(IDLE + 2)).await.unwrap();
+            assert_eq!(found.as_ref(), Some(&again), "{memtable}");
+            let alive = store.sessions(&tenant, &account, at(IDLE + 2)).await.unwrap();
+            assert_eq!(alive, std::slice::from_ref(&again), "{memtable}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_command_beside_the_server_leaves_the_servers_log_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let server = open_with(&path, 65_536).await;
+    let mut sessions = Vec::new();
+    for n in 0..20 {
+        sessions.push(server.begin(sign_on(n, &format!("d{n}")), at(0)).await.unwrap().session);
+    }
+    let rows = logged(&path);
+    let mut problems = Problems::default();
+    let table = json!({"kind": "sqlite", "path": path, "memtable": 1});
+    let settings = settings::parse(table, "store", &mut problems).unwrap();
+    let command = settings.open_beside().await.unwrap();
+    for session in &sessions {
+        let ended = command
+            .end(&session.tenant, &account("1663"), session.id, &session.device, at(0))
+            .await;
+        assert_eq!(ended, Ok(true));
+    }
+    assert!(logged(&path) > rows);
+    assert_eq!(server.sessions(&tenant("nagra"), &account("1663"), at(0)).await, Ok(Vec::new()));
 }
 
 #[tokio::test]

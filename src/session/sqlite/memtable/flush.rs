@@ -2,25 +2,30 @@
 //! its part of the log. A piece may be written twice, or when a tree has something newer: a
 //! session's generation only goes up, and what the tree has of an account stays.
 
-use std::ops::Bound::{Excluded, Unbounded};
-
 use rusqlite::Connection;
 
 use super::super::{accounts, refresh};
-use super::change::AccountRow;
 use super::layer::Layer;
-use super::{SessionKey, log};
+use super::{AccountKey, SessionKey, log};
 
-/// Rows of the log that are removed with a commit: each is a page or two.
-const TRIM: u32 = 16;
+/// What of the log is removed with a commit for each entry that would be written, in bytes.
+const TRIM: i64 = 512;
+
+/// What is to be written, in order, and the last row of the log that has it.
+pub(super) struct Flush {
+    sessions: Vec<SessionKey>,
+    accounts: Vec<AccountKey>,
+    log_until: i64,
+    reached: Reached,
+}
 
 /// How far it is.
-#[derive(Debug, Clone)]
-pub(super) enum Flush {
-    /// Sessions are written up to this one.
-    Sessions(Option<SessionKey>),
-    /// They all are, and accounts up to this row.
-    Accounts(Option<AccountRow>),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// So many sessions are written.
+    Sessions(usize),
+    /// They all are, and so many accounts; and so much of what the next one has.
+    Accounts(usize, usize),
     /// Everything is; the log still has it.
     Log,
     /// Nobody needs the layer any more.
@@ -28,46 +33,78 @@ pub(super) enum Flush {
 }
 
 impl Flush {
+    pub(super) fn new(old: &Layer, log_until: i64) -> Self {
+        let mut sessions: Vec<_> = old.generations.keys().cloned().collect();
+        sessions.sort_unstable();
+        let mut accounts: Vec<_> = old.accounts.keys().cloned().collect();
+        accounts.sort_unstable();
+        Self { sessions, accounts, log_until, reached: Reached::Sessions(0) }
+    }
+
+    /// Goes on from here: what was written is committed.
+    pub(super) fn committed(&mut self, reached: Reached) {
+        self.reached = reached;
+    }
+
     /// Writes about `most` entries of `old`, but for what `batch` has taken out. Answers how far it is
     /// if that is committed.
     pub(super) fn step(
         &self,
         db: &Connection,
         (old, batch): (&Layer, &Layer),
-        log_until: i64,
         most: usize,
-    ) -> rusqlite::Result<Self> {
-        match self {
-            Self::Sessions(written) => {
-                let from = written.as_ref().map_or(Unbounded, Excluded);
-                let mut reached = Self::Accounts(None);
-                for (n, (key, generation)) in old.generations.range((from, Unbounded)).enumerate() {
-                    if let Some(generation) = generation {
-                        refresh::store(db, key, *generation)?;
-                    }
-                    if n + 1 >= most {
-                        reached = Self::Sessions(Some(key.clone()));
-                        break;
-                    }
-                }
-                Ok(reached)
+    ) -> rusqlite::Result<Reached> {
+        match self.reached {
+            Reached::Sessions(from) => self.sessions(db, (old, batch), from, most),
+            Reached::Accounts(from, part) => self.accounts(db, (old, batch), (from, part), most),
+            Reached::Log => {
+                let bytes = i64::try_from(most).unwrap_or(i64::MAX).saturating_mul(TRIM);
+                let none_left = log::trim(db, self.log_until, bytes)?;
+                Ok(if none_left { Reached::Done } else { Reached::Log })
             }
-            Self::Accounts(written) => {
-                let from = written.as_ref().map_or(Unbounded, Excluded);
-                let mut reached = Self::Log;
-                for (n, (row, device)) in old.rows.range((from, Unbounded)).enumerate() {
-                    if !batch.settled.contains(&row.account) {
-                        accounts::store(db, row, device.as_ref())?;
-                    }
-                    if n + 1 >= most {
-                        reached = Self::Accounts(Some(row.clone()));
-                        break;
-                    }
-                }
-                Ok(reached)
-            }
-            Self::Log if log::trim(db, log_until, TRIM)? => Ok(Self::Done),
-            Self::Log | Self::Done => Ok(self.clone()),
+            Reached::Done => Ok(Reached::Done),
         }
+    }
+
+    fn sessions(
+        &self,
+        db: &Connection,
+        (old, batch): (&Layer, &Layer),
+        from: usize,
+        most: usize,
+    ) -> rusqlite::Result<Reached> {
+        let until = self.sessions.len().min(from + most);
+        for key in &self.sessions[from..until] {
+            // It may have been taken out since.
+            if let Some(generation) = old.generations.get(key)
+                && !batch.forgotten.contains(key)
+            {
+                refresh::store(db, key, *generation)?;
+            }
+        }
+        let all = until == self.sessions.len();
+        Ok(if all { Reached::Accounts(0, 0) } else { Reached::Sessions(until) })
+    }
+
+    fn accounts(
+        &self,
+        db: &Connection,
+        (old, batch): (&Layer, &Layer),
+        (from, mut part): (usize, usize),
+        most: usize,
+    ) -> rusqlite::Result<Reached> {
+        let mut left = most;
+        for (n, key) in self.accounts.iter().enumerate().skip(from) {
+            let added = old.accounts.get(key).filter(|_| !batch.settled.contains(key));
+            if let Some(added) = added {
+                let written = accounts::store(db, key, added, part, left)?;
+                left -= written;
+                if left == 0 {
+                    return Ok(Reached::Accounts(n, part + written));
+                }
+            }
+            part = 0;
+        }
+        Ok(Reached::Log)
     }
 }

@@ -1,84 +1,83 @@
-//! Changes of one age, in the order of the trees. A batch's layer also says what it takes out of those
-//! below.
+//! Changes of one age. A batch's layer also says what it takes out of those below.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
-use super::change::AccountRow;
 use super::{AccountKey, Change, Generation, SessionKey};
-use crate::session::Device;
+use crate::session::{Device, SessionId};
 
 #[derive(Debug, Default)]
 pub(super) struct Layer {
-    /// `None`: the session is gone, whatever is below.
-    pub(super) generations: BTreeMap<SessionKey, Option<Generation>>,
-    /// What accounts have; each device with what is to be stored of it.
-    pub(super) rows: BTreeMap<AccountRow, Option<Device>>,
+    pub(super) generations: HashMap<SessionKey, Generation>,
+    /// Sessions of which nothing below counts.
+    pub(super) forgotten: HashSet<SessionKey>,
+    /// What accounts have more than their tree.
+    pub(super) accounts: HashMap<AccountKey, Added>,
     /// Accounts of which nothing below counts.
-    pub(super) settled: BTreeSet<AccountKey>,
-    /// What devices say of themselves, in bytes.
-    information: usize,
+    pub(super) settled: HashSet<AccountKey>,
+    /// How many entries its memory would do for; what was taken out still counts.
+    weight: usize,
+}
+
+/// What an account has more than its tree.
+#[derive(Debug, Default, Clone)]
+pub(in crate::session::sqlite) struct Added {
+    pub devices: Vec<Device>,
+    pub sessions: Vec<SessionId>,
 }
 
 impl Layer {
-    /// How many entries its memory would do for.
     pub(super) fn weight(&self) -> usize {
-        self.generations.len() + self.rows.len() + self.information / 256
+        self.weight
     }
 
     pub(super) fn add(&mut self, change: Change) {
         match change {
             Change::Refreshed(key, generation) => {
-                self.generations.insert(key, Some(generation));
+                self.weight += usize::from(self.generations.insert(key, generation).is_none());
             }
             Change::Forgotten(key) => {
-                self.generations.insert(key, None);
+                self.generations.remove(&key);
+                self.forgotten.insert(key);
             }
             Change::Settled(key) => {
-                self.drop_account(&key);
+                self.accounts.remove(&key);
                 self.settled.insert(key);
             }
             Change::Begun(key, session, device) => {
+                let added = self.accounts.entry(key).or_default();
+                added.sessions.push(session);
+                self.weight += 1;
                 if let Some(device) = device {
-                    self.information += device.information.len();
-                    self.rows.insert(AccountRow::device(&key, &device.id), Some(device));
+                    self.weight += 1 + device.information.len() / 256;
+                    added.devices.push(device);
                 }
-                self.rows.insert(AccountRow::session(&key, session), None);
             }
         }
-    }
-
-    /// What the account has here, in order.
-    pub(super) fn account<'a>(
-        &'a self,
-        key: &'a AccountKey,
-    ) -> impl Iterator<Item = (&'a AccountRow, &'a Option<Device>)> {
-        self.rows.range(AccountRow::first(key)..).take_while(move |(row, _)| row.account == *key)
     }
 
     /// Takes out what a newer layer takes out.
     pub(super) fn forget(&mut self, newer: &Self) {
-        for (key, generation) in &newer.generations {
-            if generation.is_none() {
-                self.generations.remove(key);
-            }
+        for key in &newer.forgotten {
+            self.generations.remove(key);
         }
-        newer.settled.iter().for_each(|key| self.drop_account(key));
+        for key in &newer.settled {
+            self.accounts.remove(key);
+        }
     }
 
     /// Adds a newer layer, and takes out what that takes out.
     pub(super) fn absorb(&mut self, newer: Self) {
         self.forget(&newer);
-        self.information += newer.information;
-        self.generations.extend(newer.generations.into_iter().filter(|(_, kept)| kept.is_some()));
-        self.rows.extend(newer.rows);
-    }
-
-    fn drop_account(&mut self, key: &AccountKey) {
-        let rows: Vec<_> = self.account(key).map(|(row, _)| row.clone()).collect();
-        for row in rows {
-            if let Some(Some(device)) = self.rows.remove(&row) {
-                self.information -= device.information.len();
+        self.weight += newer.weight;
+        for (key, generation) in newer.generations {
+            if self.generations.insert(key, generation).is_some() {
+                self.weight -= 1;
             }
+        }
+        for (key, mut more) in newer.accounts {
+            let added = self.accounts.entry(key).or_default();
+            added.devices.append(&mut more.devices);
+            added.sessions.append(&mut more.sessions);
         }
     }
 }

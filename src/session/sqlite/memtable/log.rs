@@ -13,17 +13,26 @@ pub(super) struct Log {
     last: i64,
     /// SQLite's count of other connections' commits, as of then.
     data_version: i64,
+    /// Rows since the last flush began.
+    rows: usize,
 }
 
 impl Log {
-    /// The number of the last row.
-    pub(super) fn last(&self) -> i64 {
-        self.last
-    }
-
     /// Its row `seq` is committed.
     pub(super) fn committed(&mut self, seq: i64) {
         self.last = seq;
+        self.rows += 1;
+    }
+
+    /// How many rows there are since the last flush began.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// A flush begins. Answers the last row, up to which it will remove them.
+    pub(super) fn flushed(&mut self) -> i64 {
+        self.rows = 0;
+        self.last
     }
 
     /// Reads what others have appended since, inside a transaction that writes.
@@ -55,6 +64,7 @@ impl Log {
             changes.into_iter().for_each(|change| layer.add(change));
             add(layer);
             self.last = row.get(0)?;
+            self.rows += 1;
         }
         Ok(())
     }
@@ -81,12 +91,25 @@ impl Entries {
     }
 }
 
-/// Removes rows whose changes are in the trees: at most `most` of those up to `last`. Answers whether
-/// none is left.
-pub(super) fn trim(db: &Connection, last: i64, most: u32) -> rusqlite::Result<bool> {
-    let mut trim = db.prepare_cached(
-        "DELETE FROM changes
-         WHERE seq IN (SELECT seq FROM changes WHERE seq <= ?1 ORDER BY seq LIMIT ?2)",
+/// Removes the oldest rows up to `last`, whose changes are in the trees: one, and more while they are at most
+/// so many bytes together. Answers whether none is left.
+pub(super) fn trim(db: &Connection, last: i64, bytes: i64) -> rusqlite::Result<bool> {
+    let mut oldest = db.prepare_cached(
+        "SELECT seq, octet_length(entries) FROM changes WHERE seq <= ?1 ORDER BY seq",
     )?;
-    Ok(trim.execute((last, most))? < usize::try_from(most).unwrap_or(usize::MAX))
+    let (mut until, mut sum) = (None, 0);
+    let mut rows = oldest.query((last,))?;
+    let none_left = loop {
+        let Some(row) = rows.next()? else { break true };
+        sum += row.get::<_, i64>(1)?;
+        if until.is_some() && sum > bytes {
+            break false;
+        }
+        until = Some(row.get::<_, i64>(0)?);
+    };
+    drop(rows);
+    if let Some(until) = until {
+        db.prepare_cached("DELETE FROM changes WHERE seq <= ?1")?.execute((until,))?;
+    }
+    Ok(none_left)
 }

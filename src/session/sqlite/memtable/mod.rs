@@ -14,22 +14,27 @@ mod log;
 mod view;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use rusqlite::Connection;
 
-pub(super) use change::{AccountKey, AccountRow, Change, Generation, SessionKey};
-use flush::Flush;
+pub(super) use change::{AccountKey, Change, Generation, SessionKey};
+use flush::{Flush, Reached};
+pub(super) use layer::Added;
 use layer::Layer;
 use log::Log;
 pub(super) use view::{Tx, View};
+
+/// How long nothing is merged after that failed.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// What the writer adds to, and everybody reads.
 #[derive(Default)]
 pub(super) struct Memtable {
     layers: RwLock<Layers>,
-    /// How often something was taken out because the trees have it.
-    merges: AtomicU64,
+    /// How often the old layer was dropped.
+    emptied: AtomicU64,
 }
 
 #[derive(Default)]
@@ -40,37 +45,30 @@ struct Layers {
 }
 
 impl Memtable {
-    /// Has changed when something was taken out because the trees have it: who looked at a tree before and
-    /// here after that may have missed it.
-    pub(super) fn merges(&self) -> u64 {
-        self.merges.load(Ordering::Acquire)
+    /// Has changed when changes were dropped that the trees have.
+    pub(super) fn emptied(&self) -> u64 {
+        self.emptied.load(Ordering::Acquire)
     }
 
     fn publish(&self, batch: Layer) {
-        let settled = !batch.settled.is_empty();
         let mut layers = self.layers.write();
         layers.old.forget(&batch);
         layers.young.absorb(batch);
-        if settled {
-            self.merges.fetch_add(1, Ordering::Release);
-        }
     }
 
-    /// Makes the young layer the old one, if it weighs so much.
-    fn freeze(&self, least: usize) -> bool {
-        if self.layers.read().young.weight() < least {
-            return false;
-        }
+    /// Makes the young layer the old one.
+    fn freeze(&self, log_until: i64) -> Flush {
         let mut layers = self.layers.write();
         layers.old = std::mem::take(&mut layers.young);
-        true
+        drop(layers);
+        Flush::new(&self.layers.read().old, log_until)
     }
 
     /// Drops the old layer, which the trees have.
     fn thaw(&self) {
         let mut layers = self.layers.write();
         let old = std::mem::take(&mut layers.old);
-        self.merges.fetch_add(1, Ordering::Release);
+        self.emptied.fetch_add(1, Ordering::Release);
         drop(layers);
         drop(old);
     }
@@ -79,16 +77,19 @@ impl Memtable {
 /// The writer's part: the log, and how far the old layer is written and what of the log it is.
 pub(super) struct Merging {
     log: Log,
-    /// The weight from which on the young layer is merged.
-    many: usize,
-    flush: Option<(Flush, i64)>,
+    /// The weight from which on the young layer is merged; `None` in a process that is there besides a server,
+    /// which must not hold that up.
+    many: Option<usize>,
+    flush: Option<Flush>,
+    /// Not before then: it did not work.
+    again_at: Option<Instant>,
 }
 
 /// A batch whose changes are written and not committed.
 pub(super) struct Written {
     batch: Layer,
     seq: Option<i64>,
-    flush: Option<(Flush, i64)>,
+    merged: Option<Reached>,
 }
 
 impl Merging {
@@ -96,11 +97,11 @@ impl Merging {
     pub(super) fn open(
         db: &Connection,
         memtable: &Memtable,
-        many: usize,
+        many: Option<usize>,
     ) -> rusqlite::Result<Self> {
         let mut log = Log::default();
         log.read_on(db, |batch| memtable.publish(batch))?;
-        Ok(Self { log, many, flush: None })
+        Ok(Self { log, many, flush: None, again_at: None })
     }
 
     /// Begins a batch, inside its transaction: learns what another process has committed to the file.
@@ -116,32 +117,60 @@ impl Merging {
     /// Ends a batch, before its commit: its changes go to the log, and about `merged` older entries to the
     /// trees, if they are being merged.
     pub(super) fn end(
-        &self,
+        &mut self,
         (db, memtable): (&Connection, &Memtable),
         tx: Tx<'_>,
         merged: usize,
     ) -> rusqlite::Result<Written> {
         let (entries, batch) = tx.into_parts();
         let seq = entries.append(db)?;
-        let flush = match &self.flush {
-            None => None,
-            Some((flush, until)) => {
-                let old = &memtable.layers.read().old;
-                Some((flush.step(db, (old, &batch), *until, merged)?, *until))
+        let merged = self.merge(db, (&memtable.layers.read().old, &batch), merged)?;
+        Ok(Written { batch, seq, merged })
+    }
+
+    /// Writes to the trees. What is wrong with them is no matter of the batch's: it is tried again later.
+    fn merge(
+        &mut self,
+        db: &Connection,
+        layers: (&Layer, &Layer),
+        most: usize,
+    ) -> rusqlite::Result<Option<Reached>> {
+        let Some(flush) = &self.flush else { return Ok(None) };
+        if self.pauses() {
+            return Ok(None);
+        }
+        db.prepare_cached("SAVEPOINT merge")?.execute(())?;
+        let step = flush.step(db, layers, most);
+        if step.is_err() {
+            db.prepare_cached("ROLLBACK TO merge")?.execute(())?;
+        }
+        db.prepare_cached("RELEASE merge")?.execute(())?;
+        Ok(match step {
+            Ok(reached) => Some(reached),
+            Err(error) => {
+                tracing::error!(store.kind = "sqlite", %error, "session store cannot merge its log");
+                self.again_at = Some(Instant::now() + PAUSE);
+                None
             }
-        };
-        Ok(Written { batch, seq, flush })
+        })
+    }
+
+    fn pauses(&self) -> bool {
+        self.again_at.is_some_and(|again_at| Instant::now() < again_at)
     }
 
     /// Merges what there is, however little. Answers whether there is something.
     pub(super) fn go_on(&mut self, memtable: &Memtable) -> bool {
-        self.begin_flush(memtable, 1);
-        self.flush.is_some()
+        self.begin_flush(memtable, self.many.map(|_| 1));
+        self.flush.is_some() && !self.pauses()
     }
 
-    fn begin_flush(&mut self, memtable: &Memtable, least: usize) {
-        if self.flush.is_none() && memtable.freeze(least) {
-            self.flush = Some((Flush::Sessions(None), self.log.last()));
+    fn begin_flush(&mut self, memtable: &Memtable, least: Option<usize>) {
+        let Some(least) = least.filter(|_| self.flush.is_none()) else { return };
+        // The log has a row for each commit even where nothing is to be remembered.
+        let weight = memtable.layers.read().young.weight().max(self.log.rows());
+        if weight >= least {
+            self.flush = Some(memtable.freeze(self.log.flushed()));
         }
     }
 
@@ -151,13 +180,13 @@ impl Merging {
         if let Some(seq) = written.seq {
             self.log.committed(seq);
         }
-        self.flush = match written.flush {
-            Some((Flush::Done, _)) => {
+        if let (Some(flush), Some(reached)) = (&mut self.flush, written.merged) {
+            flush.committed(reached);
+            if reached == Reached::Done {
+                self.flush = None;
                 memtable.thaw();
-                None
             }
-            going_on => going_on,
-        };
+        }
         self.begin_flush(memtable, self.many);
     }
 }

@@ -5,12 +5,11 @@ use std::ops::Deref;
 
 use rusqlite::Connection;
 
-use super::change::AccountRow;
-use super::layer::Layer;
+use super::layer::{Added, Layer};
 use super::log::Entries;
 use super::{AccountKey, Change, Generation, Memtable, SessionKey};
 use crate::domain::{DeviceId, Timestamp};
-use crate::session::{Device, Session, SessionId};
+use crate::session::Device;
 
 /// To read from.
 pub(in crate::session::sqlite) struct View<'a> {
@@ -27,25 +26,13 @@ impl<'a> View<'a> {
 
     /// What is remembered of the session's last refresh.
     pub(in crate::session::sqlite) fn generation(&self, key: &SessionKey) -> Option<Generation> {
-        if let Some(kept) = self.batch.generations.get(key) {
-            return *kept;
+        let found = self.batch.generations.get(key);
+        if found.is_some() || self.batch.forgotten.contains(key) {
+            return found.copied();
         }
         let layers = self.memtable.layers.read();
         let found = layers.young.generations.get(key);
-        found.or_else(|| layers.old.generations.get(key)).copied().flatten()
-    }
-
-    /// The session as it is, of one that a tree has.
-    pub(in crate::session::sqlite) fn current(&self, mut session: Session) -> Session {
-        let key = SessionKey(session.id, session.tenant.clone());
-        if let Some(Generation(number, issued_at, expires_at)) = self.generation(&key)
-            && number > session.generation
-        {
-            session.generation = number;
-            session.issued_at = issued_at;
-            session.expires_at = expires_at;
-        }
-        session
+        found.or_else(|| layers.old.generations.get(key)).copied()
     }
 
     /// When a session expires, of which a tree has this generation and this end.
@@ -67,53 +54,29 @@ impl<'a> View<'a> {
         account: &AccountKey,
         id: &DeviceId,
     ) -> Option<Device> {
-        let row = AccountRow::device(account, id);
-        self.find(account, |layer| layer.rows.get(&row).cloned().flatten())
+        self.find(account, |added| added.devices.iter().find(|device| device.id == *id).cloned())
     }
 
-    /// The account's devices that its tree need not have.
-    pub(in crate::session::sqlite) fn devices(&self, account: &AccountKey) -> Vec<Device> {
-        let mut devices = Vec::new();
-        self.each(account, |_, device| devices.extend(device.cloned()));
-        devices
-    }
-
-    /// The account's sessions that its tree need not have.
-    pub(in crate::session::sqlite) fn sessions(&self, account: &AccountKey) -> Vec<SessionId> {
-        let mut sessions = Vec::new();
-        self.each(account, |row, device| {
-            if device.is_none() {
-                sessions.push(row.session);
-            }
-        });
-        sessions
-    }
-
-    /// Both.
-    pub(in crate::session::sqlite) fn rows(
-        &self,
-        account: &AccountKey,
-    ) -> Vec<(AccountRow, Option<Device>)> {
-        let mut rows = Vec::new();
-        self.each(account, |row, device| rows.push((row.clone(), device.cloned())));
-        rows
-    }
-
-    fn each(&self, account: &AccountKey, mut each: impl FnMut(&AccountRow, Option<&Device>)) {
-        self.find(account, |layer| {
-            layer.account(account).for_each(|(row, device)| each(row, device.as_ref()));
+    /// What the account has that its tree need not have.
+    pub(in crate::session::sqlite) fn added(&self, account: &AccountKey) -> Added {
+        let mut all = Added::default();
+        self.find(account, |added| {
+            all.devices.extend_from_slice(&added.devices);
+            all.sessions.extend_from_slice(&added.sessions);
             None::<()>
         });
+        all
     }
 
     /// Asks the layers that count for the account, the newest first.
-    fn find<T>(&self, account: &AccountKey, mut ask: impl FnMut(&Layer) -> Option<T>) -> Option<T> {
-        let found = ask(&self.batch);
+    fn find<T>(&self, account: &AccountKey, mut ask: impl FnMut(&Added) -> Option<T>) -> Option<T> {
+        let mut of = |layer: &Layer| layer.accounts.get(account).and_then(&mut ask);
+        let found = of(&self.batch);
         if found.is_some() || self.batch.settled.contains(account) {
             return found;
         }
         let layers = self.memtable.layers.read();
-        ask(&layers.young).or_else(|| ask(&layers.old))
+        of(&layers.young).or_else(|| of(&layers.old))
     }
 }
 
