@@ -33,8 +33,7 @@ growth() {
     start_few
     start_crowd
     for load in refresh refresh-all signon signon-all; do
-        # What it costs that others are there; and what it costs that everybody calls, for which there is no target.
-        if [[ $load == *-all ]]; then compare "$name-$load, $live" ''; else compare "$name-$load, $live" 0.90; fi
+        compare "$name-$load, $live" 0.90
         rm "$WORK/floor/results" "$WORK/cambio/results"
     done
     use_floor && local few && few=$(resident)

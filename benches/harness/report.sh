@@ -21,7 +21,7 @@ row() {
         END {
             floor = column(1); cambio = column(5); cpu = column(12); ratio = column(9)
             printf "| %s | %.0f | %.0f | **%.2f** | %.2f–%.2f | %.2f | %s %s | %.2f / %.2f | %.2f / %.2f | %.1f / %.1f | %.0f / %.0f |\n",
-                name, floor, cambio, ratio, low, high, cpu, target, (target == "" ? "" : ratio >= target ? "met" : "not met"),
+                name, floor, cambio, ratio, low, high, cpu, target, (ratio >= target ? "met" : "not met"),
                 column(2) / 1e3, column(3) / 1e3, column(6) / 1e3, column(7) / 1e3,
                 column(10), column(11), column(4), column(8)
         }'

@@ -64,7 +64,7 @@ pub(super) fn full(
     if limits.all.is_none() && limits.of_class.is_none() {
         return Ok(false);
     }
-    // Few: an account that has many has been merged, or its devices are as many as they may be.
+    // No more than the limits allow: deleting one has all of them written to the tree.
     let added = view.added(account).devices;
     let (mut all, mut of_class) = (0_u32, 0_u32);
     for device in added {

@@ -73,8 +73,8 @@ fn default_max_batch() -> usize {
     256
 }
 
-/// About 15 MiB, and as much again while they are written. The more they are, the more of them share a
-/// page, and the longer it takes to open the file.
+/// About 25 MiB, and as much again while they are written. The more they are, the more of them share a
+/// page, and the longer it may take to open the file.
 fn default_memtable() -> usize {
     65_536
 }

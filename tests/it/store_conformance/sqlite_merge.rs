@@ -268,3 +268,28 @@ async fn whoever_reads_while_changes_are_merged_misses_none() {
     }
     reader.await.unwrap();
 }
+
+#[tokio::test]
+async fn what_cannot_be_merged_fails_no_call() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_with(&path, 1).await;
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER refuse BEFORE INSERT ON accounts
+             BEGIN SELECT raise(ABORT, 'refused'); END",
+        )
+        .unwrap();
+    let (tenant, account) = (tenant("nagra"), account("1663"));
+    for n in 0..5 {
+        let session = store.begin(sign_on(n, &format!("d{n}")), at(0)).await.unwrap().session;
+        assert!(store.refresh(&token(&session, 1), next(0), at(0)).await.is_ok());
+    }
+    assert_eq!(store.sessions(&tenant, &account, at(0)).await.unwrap().len(), 5);
+    drop(store);
+    other.execute_batch("DROP TRIGGER refuse").unwrap();
+    let store = open_with(&path, 1).await;
+    assert_eq!(store.devices(&tenant, &account).await.unwrap().len(), 5);
+    assert_eq!(store.end_all(&tenant, &account, at(0)).await, Ok(5));
+}
