@@ -14,11 +14,7 @@ WARM_SECONDS=4 WARM=90000
 growth() {
     local kind=$1 live=${SESSIONS:-1000000} name=growth-$1 load
     [[ ! $NOISE && $ONLY == growth* && $name == "$ONLY"* ]] || return 0
-    if [[ $kind == sqlite ]]; then
-        need vmtouch vmtouch "keeps the file in memory"
-        need fincore util-linux "says whether it is"
-        stop_if_missing
-    fi
+    if [[ $kind == sqlite ]]; then need_holder; fi
     rm -rf "$WORK/floor" "$WORK/cambio"
     # The most requests a second to be ready for, at first.
     CROWD=40000
@@ -48,6 +44,7 @@ growth() {
 cleanup() {
     local kind=$1 rate=$2 live=${SESSIONS:-1000000} over=30 before during left after name=cleanup-$1
     [[ ! $NOISE && $ONLY == cleanup* && $name == "$ONLY"* ]] || return 0
+    if [[ $kind == sqlite ]]; then need_holder; fi
     rm -rf "$WORK/floor" "$WORK/cambio"
     crowd_servers "$kind"
     use_cambio
@@ -57,6 +54,7 @@ cleanup() {
     CANDIDATE_PID=$PID
     wait_ready "$SIDE" "$ADMIN_PORT"
     use_cambio
+    hold_file
     cp "$SIDE/all-operator-tokens" "$SIDE/operator-tokens"
     mint $((rate * (over + 10) * 3 / 2))
     ((EPOCHSECONDS + 11 < from)) || die 1 "it took too long to fill: the first sessions end already"
@@ -155,6 +153,12 @@ start_crowd() {
     wait_ready "$WORK/cambio" "$ADMIN_PORT"
     use_cambio
     hold_file
+}
+
+need_holder() {
+    need vmtouch vmtouch "keeps the file in memory"
+    need fincore util-linux "says whether it is"
+    stop_if_missing
 }
 
 # hold_file: keeps SQLite's file in the kernel's page cache, where it is on a machine with enough memory. Some
