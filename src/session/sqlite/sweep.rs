@@ -66,10 +66,12 @@ fn find_sessions(
     let mut seen = 0;
     while let Some(r) = walked.next()? {
         seen += 1;
-        let key = SessionKey(row::session_id(r, 0)?, row::id(r, 2)?);
-        let expired = !rules::alive(view.expiry(&key, r.get(3)?, row::time(r, 4)?), now);
-        if expired {
-            found.sessions.push(key);
+        // What the tree has as alive is, unless a refresh gave it less time: then it is found when it is merged.
+        if !rules::alive(row::time(r, 4)?, now) {
+            let key = SessionKey(row::session_id(r, 0)?, row::id(r, 2)?);
+            if !rules::alive(view.expiry(&key, r.get(3)?, row::time(r, 4)?), now) {
+                found.sessions.push(key);
+            }
         }
         if found.sessions.len() == wanted || seen == rows {
             found.next.session = Some(r.get(5)?);

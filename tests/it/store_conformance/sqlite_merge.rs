@@ -21,6 +21,14 @@ fn logged(path: &Path) -> i64 {
     db.query_row("SELECT count(*) FROM changes", (), |row| row.get(0)).unwrap()
 }
 
+async fn until_merged(path: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while logged(path) > 0 {
+        assert!(Instant::now() < deadline, "{} rows are left", logged(path));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// The file as it is now, log and all: what a crash would leave.
 fn crashed(path: &Path, n: usize) -> PathBuf {
     let copy = path.with_extension(format!("{n}.db"));
@@ -95,11 +103,7 @@ async fn a_store_that_nobody_writes_to_empties_its_log() {
             .unwrap();
     }
     assert!(logged(&path) > 100);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while logged(&path) > 0 {
-        assert!(Instant::now() < deadline, "{} rows are left", logged(&path));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_merged(&path).await;
     let (tenant, account) = (tenant("nagra"), account("1663"));
     assert_eq!(store.sessions(&tenant, &account, at(1)).await.unwrap().len(), 100);
     assert_eq!(store.devices(&tenant, &account).await.unwrap().len(), 100);
@@ -109,11 +113,7 @@ async fn a_store_that_nobody_writes_to_empties_its_log() {
     let last = store.begin(sign_on(100, "last"), at(1)).await.unwrap().session;
     assert!(store.end(&tenant, &account, last.id, &last.device, at(1)).await.unwrap());
     assert_eq!(logged(&path), 2);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while logged(&path) > 0 {
-        assert!(Instant::now() < deadline, "{} rows are left", logged(&path));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_merged(&path).await;
 }
 
 #[tokio::test]

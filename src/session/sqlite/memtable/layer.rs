@@ -1,8 +1,9 @@
 //! Changes of one age. A batch's layer also says what it takes out of those below.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{AccountKey, Change, Generation, SessionKey};
+use crate::domain::DeviceId;
 use crate::session::{Device, SessionId};
 
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ pub(super) struct Layer {
 /// What an account has more than its tree.
 #[derive(Debug, Default, Clone)]
 pub(in crate::session::sqlite) struct Added {
-    pub devices: Vec<Device>,
+    pub devices: BTreeMap<DeviceId, Device>,
     pub sessions: Vec<SessionId>,
 }
 
@@ -49,7 +50,7 @@ impl Layer {
                 self.weight += 1;
                 if let Some(device) = device {
                     self.weight += 1 + device.information.len() / 256;
-                    added.devices.push(device);
+                    added.devices.insert(device.id.clone(), device);
                 }
             }
         }

@@ -54,14 +54,14 @@ impl<'a> View<'a> {
         account: &AccountKey,
         id: &DeviceId,
     ) -> Option<Device> {
-        self.find(account, |added| added.devices.iter().find(|device| device.id == *id).cloned())
+        self.find(account, |added| added.devices.get(id).cloned())
     }
 
     /// What the account has that its tree need not have.
     pub(in crate::session::sqlite) fn added(&self, account: &AccountKey) -> Added {
         let mut all = Added::default();
         self.find(account, |added| {
-            all.devices.extend_from_slice(&added.devices);
+            all.devices.extend(added.devices.clone());
             all.sessions.extend_from_slice(&added.sessions);
             None::<()>
         });
