@@ -6,7 +6,8 @@
 use rusqlite::Connection;
 
 use super::memtable::{AccountKey, Change, SessionKey, Tx};
-use super::{accounts, place, row, sessions, tickets};
+use super::sessions::{self, Looked};
+use super::{accounts, place, row, sweep, tickets};
 use crate::domain::{TenantId, Timestamp};
 use crate::session::rules;
 use crate::session::{BeginError, Begun, DeviceRequest, NewSession, Session, SessionId};
@@ -113,7 +114,9 @@ fn evict(db: &Connection, tenant: &TenantId, id: SessionId) -> rusqlite::Result<
 /// Inserts the session, over an expired one if need be; `false` when a live one has its name.
 fn insert(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> rusqlite::Result<bool> {
     let key = SessionKey(session.id, session.tenant.clone());
-    if place::find(tx.db, &key)?.is_some() && !sessions::remove_expired(tx, &key, now)? {
+    if let Some(taken) = place::find(tx.db, &key)?
+        && let Looked::Alive(_) = sessions::remove_expired(tx, taken, now)?
+    {
         return Ok(false);
     }
     let Some(place) = place::free(tx.db, &key)? else { return Ok(false) };
@@ -139,5 +142,6 @@ fn insert(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> rusqlite::Resul
         session.upstream.map(|upstream| upstream.0),
         session.begun_at.secs(),
     ))?;
+    sweep::put_off(tx.db, place, session.expires_at)?;
     Ok(true)
 }

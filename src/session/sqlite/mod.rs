@@ -46,7 +46,8 @@ pub(super) struct SqliteStore {
     reading: Reading,
     writer: Writer,
     recent: Arc<recent::Recent>,
-    swept: Mutex<sweep::Cursor>,
+    /// Where the sweep goes on with the tickets.
+    swept: Mutex<Option<sweep::Digest>>,
     // The last one, and never closed before all connections are: closing any descriptor of a file
     // gives up the process' locks on it (fcntl(2)), SQLite's too.
     _file: Arc<File>,

@@ -153,6 +153,15 @@ const MIGRATIONS: &[&str] = &[
         entries TEXT NOT NULL
     ) STRICT;
 ",
+    "
+    -- When the sweep is to look at a session (`sweep.rs`). A session has a row here for as long as it is there.
+    CREATE TABLE due (
+        at INTEGER NOT NULL, -- not after expires_at, unless a refresh has brought that forward
+        id INTEGER NOT NULL,
+        PRIMARY KEY (at, id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO due SELECT expires_at, id FROM sessions ORDER BY 1, 2;
+",
 ];
 
 /// Creates the file, readable and writable by its owner only, if it is missing. SQLite

@@ -115,29 +115,48 @@ impl SessionStore for SqliteStore {
     }
 
     async fn sweep(&self, limit: u32, now: Timestamp) -> Result<u32, StoreError> {
-        let from = self.swept.lock().clone();
-        let reading = self.reading.clone();
-        let find = move || reading.read(|view| sweep::find(view, from.clone(), limit, now));
-        // Walks over thousands of rows: not on a thread that others wait for.
-        let found = tokio::task::spawn_blocking(find)
-            .await
-            .map_err(|e| StoreError(format!("sweep has stopped: {e}")))??;
-        *self.swept.lock() = found.next;
-        if found.sessions.is_empty() && found.tickets.is_empty() {
-            return Ok(0);
+        let (mut looked_at, mut removed) = (0, 0);
+        while removed < limit && looked_at < limit.saturating_mul(sweep::LOOK_AT) {
+            let share = sweep::SHARE.min(limit - removed);
+            let look = move |tx: &mut Tx<'_>| sweep::sessions(tx, share, now);
+            let swept = self.writer.write(look).await?;
+            looked_at += swept.looked_at;
+            removed += swept.removed;
+            if swept.looked_at < share {
+                break;
+            }
         }
-        let (sessions, tickets) = (found.sessions, found.tickets);
-        let recent = Arc::clone(&self.recent);
-        let remove = move |tx: &mut Tx<'_>| {
-            tickets.iter().for_each(|ticket| recent.forget(&OneTimeClaim(*ticket)));
-            sweep::remove(tx, &sessions, &tickets, now)
-        };
-        self.writer.write(remove).await
+        match limit - removed {
+            0 => Ok(removed),
+            left => Ok(removed + self.sweep_tickets(left, now).await?),
+        }
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         self.read(|view| view.db.prepare_cached("SELECT 1")?.query_row((), |_| Ok(())))?;
         self.writer.write(|_| Ok(())).await
+    }
+}
+
+impl SqliteStore {
+    async fn sweep_tickets(&self, limit: u32, now: Timestamp) -> Result<u32, StoreError> {
+        let from = *self.swept.lock();
+        let reading = self.reading.clone();
+        let find = move || reading.read(|view| sweep::tickets(view.db, from, limit, now));
+        // Walks over thousands of rows: not on a thread that others wait for.
+        let (tickets, next) = tokio::task::spawn_blocking(find)
+            .await
+            .map_err(|e| StoreError(format!("sweep has stopped: {e}")))??;
+        *self.swept.lock() = next;
+        if tickets.is_empty() {
+            return Ok(0);
+        }
+        let recent = Arc::clone(&self.recent);
+        let remove = move |tx: &mut Tx<'_>| {
+            tickets.iter().for_each(|ticket| recent.forget(&OneTimeClaim(*ticket)));
+            sweep::remove_tickets(tx.db, &tickets, now)
+        };
+        self.writer.write(remove).await
     }
 }
 
@@ -181,12 +200,18 @@ pub(super) fn remove(
     key: &SessionKey,
     account: &AccountKey,
 ) -> rusqlite::Result<()> {
-    tx.db
-        .prepare_cached(
-            "DELETE FROM sessions
-             WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
-        )?
-        .execute(place::of(key))?;
+    let id = place::find(tx.db, key)?;
+    remove_row(tx, id, key, account)
+}
+
+/// Removes a session of the account from its row, if it has one.
+fn remove_row(
+    tx: &mut Tx<'_>,
+    id: Option<i64>,
+    key: &SessionKey,
+    account: &AccountKey,
+) -> rusqlite::Result<()> {
+    tx.db.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute((id,))?;
     accounts::forget(tx, account, key.0)?;
     if tx.generation(key).is_some() {
         tx.change(Change::Forgotten(key.clone()))?;
@@ -194,26 +219,39 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// Removes a session, if it has expired.
+/// What was found of a session that may have expired.
+pub(super) enum Looked {
+    Absent,
+    Removed,
+    /// Until then, unless it is refreshed.
+    Alive(Timestamp),
+}
+
+/// Removes the session in a row, if it has expired.
 pub(super) fn remove_expired(
     tx: &mut Tx<'_>,
-    key: &SessionKey,
+    id: i64,
     now: Timestamp,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<Looked> {
     let found = tx
         .db
         .prepare_cached(
-            "SELECT generation, expires_at, account FROM sessions
-             WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
+            "SELECT ends_at, number, tenant, generation, expires_at, account FROM sessions
+             WHERE id = ?1",
         )?
-        .query_row(place::of(key), |r| Ok((r.get(0)?, row::time(r, 1)?, row::id(r, 2)?)))
+        .query_row((id,), |r| {
+            let key = SessionKey(row::session_id(r, 0)?, row::id(r, 2)?);
+            Ok((key, r.get(3)?, row::time(r, 4)?, row::id(r, 5)?))
+        })
         .optional()?;
-    let Some((generation, expires_at, account)) = found else { return Ok(false) };
-    if rules::alive(tx.expiry(key, generation, expires_at), now) {
-        return Ok(false);
+    let Some((key, generation, expires_at, account)) = found else { return Ok(Looked::Absent) };
+    let until = tx.expiry(&key, generation, expires_at);
+    if rules::alive(until, now) {
+        return Ok(Looked::Alive(until));
     }
-    remove(tx, key, &AccountKey(key.1.clone(), account))?;
-    Ok(true)
+    let account = AccountKey(key.1.clone(), account);
+    remove_row(tx, Some(id), &key, &account)?;
+    Ok(Looked::Removed)
 }
 
 /// A session from its columns, in the order that every statement here lists them.

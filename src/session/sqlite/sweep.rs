@@ -1,127 +1,105 @@
-//! Removes what has expired from SQLite. A session can expire (unrefreshed) long before
-//! its absolute end, by which the table is ordered; an index on `expires_at` would cost
-//! every sign-on and refresh a second tree. So a sweep walks on from where the last one
-//! stopped, over a bounded number of rows, on a reading connection; the writer only
-//! deletes what was found, looking at each row again.
+//! Removes what has expired from SQLite. An index on `expires_at` would cost every refresh a second
+//! tree, and a walk over all sessions reads those that live for each that does not. So `due` has a row for
+//! each session, in order of when it would have expired as of its beginning: a sign-on writes
+//! it beside the one before. The sweep looks at what is due by that, and puts what has been refreshed since off until it
+//! would expire now: once in an idle lifetime for each live session, whatever its rate of refreshes.
+//!
+//! Tickets live for minutes and are few; they are walked over, from where the last sweep stopped.
 
 use rusqlite::Connection;
 
-use super::memtable::{SessionKey, Tx, View};
-use super::{row, sessions};
+use super::memtable::Tx;
+use super::row;
+use super::sessions::{self, Looked};
 use crate::domain::Timestamp;
-use crate::session::rules;
+
+/// Sessions looked at within one commit: what waits for the same commit waits for that.
+pub(super) const SHARE: u32 = 100;
 
 /// Rows looked at for each one that may be removed.
-const LOOK_AT: u32 = 16;
+pub(super) const LOOK_AT: u32 = 16;
 
-type Digest = [u8; 32];
+pub(super) type Digest = [u8; 32];
 
-/// Where the last sweep stopped; `None` is before the first row.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Cursor {
-    session: Option<i64>,
-    ticket: Option<Digest>,
+/// What a look at the sessions that are due came to.
+pub(super) struct Swept {
+    pub(super) looked_at: u32,
+    pub(super) removed: u32,
 }
 
-/// What a sweep found to have expired.
-pub(super) struct Found {
-    pub(super) sessions: Vec<SessionKey>,
-    pub(super) tickets: Vec<Digest>,
-    /// Where the next one goes on.
-    pub(super) next: Cursor,
+/// Looks at the sessions that have been due the longest, `most` of them.
+pub(super) fn sessions(tx: &mut Tx<'_>, most: u32, now: Timestamp) -> rusqlite::Result<Swept> {
+    let mut due = tx
+        .db
+        .prepare_cached("SELECT at, id FROM due WHERE at <= ?1 ORDER BY at, id LIMIT ?2")?
+        .query_map((now.secs(), most), |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
+    let mut swept = Swept { looked_at: u32::try_from(due.len()).unwrap_or(most), removed: 0 };
+    let Some(last) = due.last() else { return Ok(swept) };
+    tx.db.prepare_cached("DELETE FROM due WHERE (at, id) <= (?1, ?2)")?.execute(*last)?;
+    // As they lie in their tree.
+    due.sort_unstable_by_key(|(_, id)| *id);
+    for (_, id) in due {
+        match sessions::remove_expired(tx, id, now) {
+            Ok(Looked::Removed) => swept.removed += 1,
+            Ok(Looked::Alive(until)) => put_off(tx.db, id, until)?,
+            Ok(Looked::Absent) => {}
+            Err(error) if row::is_content(&error) => {
+                tracing::error!(store.kind = "sqlite", id, %error, "cannot read what may have expired");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(swept)
 }
 
-/// Finds at most `limit` expired rows behind the cursor.
-pub(super) fn find(
-    view: &View<'_>,
-    from: Cursor,
-    limit: u32,
+/// Has the session looked at when it expires.
+pub(super) fn put_off(db: &Connection, id: i64, until: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO due (at, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute((until.secs(), id))
+        .map(drop)
+}
+
+/// Tickets that have expired, and where the next walk goes on; `None` is the beginning.
+pub(super) type Found = (Vec<Digest>, Option<Digest>);
+
+/// Finds at most `wanted` expired tickets behind a place.
+pub(super) fn tickets(
+    db: &Connection,
+    from: Option<Digest>,
+    wanted: u32,
     now: Timestamp,
 ) -> rusqlite::Result<Found> {
-    let mut found = Found { sessions: Vec::new(), tickets: Vec::new(), next: from };
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    if wanted == 0 {
-        return Ok(found);
-    }
-    let rows = limit.saturating_mul(LOOK_AT);
-    find_sessions(view, &mut found, wanted, rows, now)?;
-    if found.sessions.len() < wanted {
-        find_tickets(view.db, &mut found, wanted, rows, now)?;
-    }
-    Ok(found)
-}
-
-fn find_sessions(
-    view: &View<'_>,
-    found: &mut Found,
-    wanted: usize,
-    rows: u32,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let mut walk = view.db.prepare_cached(
-        "SELECT ends_at, number, tenant, generation, expires_at, id FROM sessions
-         WHERE id > ?1 ORDER BY id LIMIT ?2",
-    )?;
-    let mut walked = walk.query((found.next.session.take().unwrap_or(-1), rows))?;
-    let mut seen = 0;
-    while let Some(r) = walked.next()? {
-        seen += 1;
-        // What the tree has as alive is, unless a refresh gave it less time: then it is found when it is merged.
-        if !rules::alive(row::time(r, 4)?, now) {
-            let key = SessionKey(row::session_id(r, 0)?, row::id(r, 2)?);
-            if !rules::alive(view.expiry(&key, r.get(3)?, row::time(r, 4)?), now) {
-                found.sessions.push(key);
-            }
-        }
-        if found.sessions.len() == wanted || seen == rows {
-            found.next.session = Some(r.get(5)?);
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn find_tickets(
-    db: &Connection,
-    found: &mut Found,
-    wanted: usize,
-    rows: u32,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
     let mut walk = db.prepare_cached(
         "SELECT digest, expires_at <= ?3 FROM tickets WHERE digest > ?1 ORDER BY digest LIMIT ?2",
     )?;
-    let after = found.next.ticket.take();
-    let after = after.as_ref().map_or(&[][..], |digest| &digest[..]);
+    let after = from.as_ref().map_or(&[][..], |digest| &digest[..]);
+    let rows = wanted.saturating_mul(LOOK_AT);
+    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     let mut walked = walk.query((after, rows, now.secs()))?;
-    let mut seen = 0;
+    let (mut seen, mut found) = (0, Vec::new());
     while let Some(r) = walked.next()? {
         seen += 1;
         let digest: Digest = r.get(0)?;
         if r.get(1)? {
-            found.tickets.push(digest);
+            found.push(digest);
         }
-        if found.sessions.len() + found.tickets.len() == wanted || seen == rows {
-            found.next.ticket = Some(digest);
-            break;
+        if found.len() == wanted || seen == rows {
+            return Ok((found, Some(digest)));
         }
     }
-    Ok(())
+    Ok((found, None))
 }
 
-/// Removes the rows that are still expired; answers how many.
-pub(super) fn remove(
-    tx: &mut Tx<'_>,
-    expired: &[SessionKey],
+/// Removes tickets that are still expired; answers how many.
+pub(super) fn remove_tickets(
+    db: &Connection,
     tickets: &[Digest],
     now: Timestamp,
 ) -> rusqlite::Result<u32> {
-    let mut removed = 0;
-    for key in expired {
-        removed += u32::from(sessions::remove_expired(tx, key, now)?);
-    }
     let mut delete =
-        tx.db.prepare_cached("DELETE FROM tickets WHERE digest = ?1 AND expires_at <= ?2")?;
+        db.prepare_cached("DELETE FROM tickets WHERE digest = ?1 AND expires_at <= ?2")?;
+    let mut removed = 0;
     for digest in tickets {
         removed += u32::from(delete.execute((digest, now.secs()))? == 1);
     }

@@ -198,16 +198,46 @@ async fn the_last_generation_ends_the_session() {
 }
 
 #[tokio::test]
-async fn the_sweep_walks_the_primary_key_from_where_it_stopped() {
+async fn the_sweep_reads_only_what_is_due() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    let _store = open_at(&path).await.unwrap();
-    let plan: String = beside(&path)
-        .query_row(
-            "EXPLAIN QUERY PLAN SELECT ends_at FROM sessions WHERE id > 1 ORDER BY id LIMIT 5",
-            (),
-            |row| row.get(3),
-        )
-        .unwrap();
-    assert!(plan.starts_with("SEARCH sessions USING INTEGER PRIMARY KEY (rowid>?)"), "{plan}");
+    let store = open_at(&path).await.unwrap();
+    let plan = |sql: &str| {
+        let sql = format!("EXPLAIN QUERY PLAN {sql}");
+        let db = beside(&path);
+        let mut plan = db.prepare(&sql).unwrap();
+        let steps = plan.query_map((), |row| row.get::<_, String>(3)).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        plan("SELECT at, id FROM due WHERE at <= 1 ORDER BY at, id LIMIT 5"),
+        ["SEARCH due USING PRIMARY KEY (at<?)"]
+    );
+    assert_eq!(
+        plan("DELETE FROM due WHERE (at, id) <= (1, 2)"),
+        ["SEARCH due USING PRIMARY KEY ((at,id)<(?,?))"]
+    );
+
+    // One row a session, whatever becomes of it; none is left of those that are gone.
+    let due = || {
+        let db = beside(&path);
+        let mut due = db.prepare("SELECT at FROM due ORDER BY at").unwrap();
+        let due = due.query_map((), |row| row.get::<_, i64>(0)).unwrap();
+        due.map(|due| due.unwrap() - at(0).secs()).collect::<Vec<_>>()
+    };
+    let refreshed = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    let ended = store.begin(sign_on(2, "b"), at(0)).await.unwrap().session;
+    store.begin(sign_on(3, "c"), at(0)).await.unwrap();
+    store.refresh(&token(&refreshed, 1), next(5), at(5)).await.unwrap();
+    let owner = account("1663");
+    assert_eq!(
+        store.end(&ended.tenant, &owner, ended.id, &ended.device, at(5)).await,
+        Ok(true)
+    );
+    assert_eq!(due(), [IDLE, IDLE, IDLE]);
+    assert_eq!(store.sweep(100, at(IDLE - 1)).await, Ok(0));
+    assert_eq!(store.sweep(100, at(IDLE)).await, Ok(1));
+    assert_eq!(due(), [IDLE + 5]);
+    assert_eq!(store.sweep(100, at(IDLE + 5)).await, Ok(1));
+    assert_eq!(due(), Vec::<i64>::new());
 }

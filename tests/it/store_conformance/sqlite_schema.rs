@@ -115,4 +115,8 @@ async fn sessions_of_the_first_schema_learn_their_devices_state_and_their_places
         let again = store.begin(sign_on(number, "new"), at(1)).await;
         assert_eq!(again, Err(BeginError::Conflict));
     }
+    // All are swept in time: the ticket, then the disabled one, which could not be refreshed.
+    assert_eq!(store.sweep(100, at(IDLE - 1)).await, Ok(1));
+    assert_eq!(store.sweep(100, at(IDLE)).await, Ok(1));
+    assert_eq!(store.sweep(100, at(IDLE + 1)).await, Ok(4));
 }
