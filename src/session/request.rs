@@ -94,6 +94,13 @@ pub struct DeviceLimits {
     pub of_class: Option<u32>,
 }
 
+impl DeviceLimits {
+    /// Whether there is any.
+    pub(super) fn are_set(&self) -> bool {
+        self.all.is_some() || self.of_class.is_some()
+    }
+}
+
 /// What becomes of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeviceChange {

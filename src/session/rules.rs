@@ -57,6 +57,10 @@ pub(super) fn usable(state: Option<DeviceState>) -> Result<(), BeginError> {
     }
 }
 
+/// How many other deleted devices an account has when one more is deleted; those that were registered
+/// the longest ago are forgotten. A sign-on counts the others among them, and its user chooses how many there are.
+pub(super) const DELETED_KEPT: u32 = 100;
+
 /// Whether a device in this state may change so: `Deleted` is for good, so that a device cannot
 /// come back over the account's limit.
 pub(super) fn may_change(from: DeviceState, change: &DeviceChange) -> bool {

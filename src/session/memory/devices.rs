@@ -39,6 +39,7 @@ impl DeviceStore for MemoryStore {
                 stored.state = to;
                 if to == DeviceState::Deleted {
                     state.evict_from(tenant, account, device);
+                    state.forget_deleted(tenant, account, device);
                 }
             }
         }
@@ -73,6 +74,19 @@ impl State {
 
     pub(super) fn register(&mut self, tenant: TenantId, device: Device) {
         self.devices.insert((tenant, device.account.clone(), device.id.clone()), device);
+    }
+
+    /// Forgets the oldest of the account's deleted devices but this one, when they are many.
+    fn forget_deleted(&mut self, tenant: &TenantId, account: &AccountId, but: &DeviceId) {
+        let deleted = self.devices_of(tenant, account);
+        let deleted = deleted.filter(|d| d.state == DeviceState::Deleted && d.id != *but);
+        let mut deleted: Vec<_> = deleted.map(|d| (d.registered_at, d.id.clone())).collect();
+        let kept = usize::try_from(rules::DELETED_KEPT).unwrap_or(usize::MAX);
+        let surplus = deleted.len().saturating_sub(kept);
+        deleted.sort_unstable();
+        for (_, id) in &deleted[..surplus] {
+            self.devices.remove(&key(tenant, account, id));
+        }
     }
 
     pub(super) fn device(

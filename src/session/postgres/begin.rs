@@ -111,7 +111,7 @@ impl Begin {
             DeviceRequest::Register { device, .. } if device.account != new.facts.account.id => {
                 return Err(BeginError::DeviceUnknown.into());
             }
-            DeviceRequest::Register { device, limits } => {
+            DeviceRequest::Register { device, limits } if limits.are_set() => {
                 let devices = found.devices()?;
                 let full = |limit: Option<u32>, count: i64| {
                     limit.is_some_and(|limit| count >= i64::from(limit))
@@ -122,6 +122,7 @@ impl Begin {
                 is_taken = devices.has_id;
                 device.class.clone()
             }
+            DeviceRequest::Register { device, .. } => device.class.clone(),
         };
         let evicted = match new.limit {
             Some(limit) => rules::room(&found.held()?, new.upstream, limit)?,

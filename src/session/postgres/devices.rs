@@ -1,7 +1,7 @@
 //! Devices in PostgreSQL. Registering one is part of `begin.rs`.
 
 use async_trait::async_trait;
-use futures_util::future::{join, join3};
+use futures_util::future::{OptionFuture, join3};
 
 use super::call::Operation;
 use super::error::Error;
@@ -9,7 +9,7 @@ use super::on::{BEGIN, On};
 use super::value::Value;
 use super::{PostgresStore, row};
 use crate::domain::{AccountId, DeviceId, TenantId};
-use crate::session::{Device, DeviceChange, DeviceState, DeviceStore, StoreError};
+use crate::session::{Device, DeviceChange, DeviceState, DeviceStore, StoreError, rules};
 
 #[async_trait]
 impl DeviceStore for PostgresStore {
@@ -91,15 +91,25 @@ impl Operation for Set {
             Value::Float8(on.ends_at()),
         ];
         let values = row::with(&owner, &change);
-        let (begun, (locked, set), committed) = join3(
+        let surplus =
+            [Value::Text(self.device.as_str()), Value::Int8(i64::from(rules::DELETED_KEPT))];
+        let surplus = row::with(&owner, &surplus);
+        let forget =
+            (self.to == DeviceState::Deleted).then(|| on.execute(&on.sql.forget_deleted, &surplus));
+        let (begun, (locked, set, forgotten), committed) = join3(
             on.simple(BEGIN),
-            join(on.rows(&on.sql.find_account, &owner), on.row(&on.sql.set_device, &values)),
+            join3(
+                on.rows(&on.sql.find_account, &owner),
+                on.row(&on.sql.set_device, &values),
+                OptionFuture::from(forget),
+            ),
             on.simple("COMMIT"),
         )
         .await;
         begun?;
         locked?;
         let set = set?.ok_or(Error::Content("an answer"))?;
+        forgotten.transpose()?;
         committed?;
         if !row::column::<bool>(&set, 1)? {
             return Err(Error::OutOfTime);

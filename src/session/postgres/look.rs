@@ -15,7 +15,7 @@ use crate::session::{DeviceRequest, DeviceState, NewSession, Ticket};
 /// What was found under the account's lock.
 pub(super) struct Found {
     ticket: Option<Row>,
-    /// The device, or a count of devices: what the sign-on asks for.
+    /// The device, or a count of devices: what the sign-on asks for, if it does.
     device: Option<Row>,
     sessions: Vec<Row>,
     /// The session that has the new one's name, expired or not.
@@ -41,16 +41,19 @@ impl Found {
         let key = row::key(tenant, account, new.id);
         let alive = row::with(&owner, &[Value::Int8(now.secs())]);
         let claim = new.claim.as_ref().map(|claim| [Value::Bytes(&claim.0)]);
-        let (about_device, device) = match &new.device {
+        let about_device = match &new.device {
             DeviceRequest::Existing(id) => {
-                (&sql.find_device, row::with(&owner, &[Value::Text(id.as_str())]))
+                Some((&sql.find_device, row::with(&owner, &[Value::Text(id.as_str())])))
             }
-            DeviceRequest::Register { device, .. } => {
+            DeviceRequest::Register { device, limits } if limits.are_set() => {
                 let values =
                     [Value::Text(device.id.as_str()), Value::words(device.class.as_deref())];
-                (&sql.count_devices, row::with(&owner, &values))
+                Some((&sql.count_devices, row::with(&owner, &values)))
             }
+            // Whether its id is taken, inserting it says.
+            DeviceRequest::Register { .. } => None,
         };
+        let device = about_device.as_ref().map(|(statement, values)| on.row(statement, values));
         let ticket = claim.as_ref().map(|claim| on.row(&sql.claim_ticket, claim));
         let sessions = new.limit.map(|_| on.rows(&sql.list_sessions, &alive));
 
@@ -62,7 +65,7 @@ impl Found {
                 OptionFuture::from(ticket),
             ),
             join3(
-                on.row(about_device, &device),
+                OptionFuture::from(device),
                 OptionFuture::from(sessions),
                 on.row(&sql.find_session, &key),
             ),
@@ -72,7 +75,7 @@ impl Found {
         locked?;
         Ok(Self {
             ticket: ticket.transpose()?.flatten(),
-            device: device?,
+            device: device.transpose()?.flatten(),
             sessions: sessions.transpose()?.unwrap_or_default(),
             namesake: namesake?,
         })
@@ -89,7 +92,7 @@ impl Found {
         Ok((Some(row::state(row::column(device, 0)?)?), row::words(device, 1)?))
     }
 
-    /// The devices beside which one is to be registered.
+    /// The devices beside which one is to be registered, if there is a limit to them.
     pub(super) fn devices(&self) -> Result<Devices, Error> {
         let Some(counted) = &self.device else {
             return Err(Error::Content("a count"));

@@ -123,6 +123,11 @@ statements! {
         )
         SELECT EXISTS (SELECT FROM changed), statement_timestamp() <= to_timestamp($5)";
 
+    /// Forgets the oldest of the account's deleted devices but one, when they are many.
+    forget_deleted: "DELETE FROM @devices WHERE tenant = $1 AND account = $2 AND id IN (
+            SELECT id FROM @devices WHERE tenant = $1 AND account = $2 AND state = 2 AND id <> $3
+            ORDER BY registered_at DESC, id DESC OFFSET $4)";
+
     put_ticket: "INSERT INTO @tickets (digest, tenant, service, account, expires_at, sign_on)
         VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (digest) DO UPDATE SET tenant = excluded.tenant, service = excluded.service,

@@ -5,7 +5,7 @@ use redis::Cmd;
 
 use super::{RedisStore, record, unreadable};
 use crate::domain::{AccountId, DeviceId, TenantId};
-use crate::session::{Device, DeviceChange, DeviceStore, StoreError};
+use crate::session::{Device, DeviceChange, DeviceStore, StoreError, rules};
 
 #[async_trait]
 impl DeviceStore for RedisStore {
@@ -44,6 +44,7 @@ impl DeviceStore for RedisStore {
                 what.as_bytes(),
                 value.as_bytes(),
                 keys.gone().as_bytes(),
+                rules::DELETED_KEPT.to_string().as_bytes(),
             ],
         )
         .await?

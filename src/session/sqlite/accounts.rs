@@ -61,7 +61,7 @@ pub(super) fn full(
     class: Option<&str>,
     limits: DeviceLimits,
 ) -> rusqlite::Result<bool> {
-    if limits.all.is_none() && limits.of_class.is_none() {
+    if !limits.are_set() {
         return Ok(false);
     }
     // No more than the limits allow: deleting one has all of them written to the tree.

@@ -73,7 +73,23 @@ fn apply(
                 )?;
                 tell.execute((place, names.1, names.2, state_number, ends))?;
             }
+            if ends {
+                forget_deleted(tx, names)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Forgets the oldest of the account's deleted devices but this one, when they are many.
+fn forget_deleted(tx: &Tx<'_>, (tenant, account, but): (&str, &str, &str)) -> rusqlite::Result<()> {
+    let mut forget = tx.db.prepare_cached(
+        "DELETE FROM accounts
+         WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0 AND device IN (
+             SELECT device FROM accounts
+             WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0
+                   AND state = 2 AND device <> ?3
+             ORDER BY registered_at DESC, device DESC LIMIT -1 OFFSET ?4)",
+    )?;
+    forget.execute((tenant, account, but, rules::DELETED_KEPT)).map(drop)
 }

@@ -228,11 +228,7 @@ pub(super) enum Looked {
 }
 
 /// Removes the session in a row, if it has expired.
-pub(super) fn remove_expired(
-    tx: &mut Tx<'_>,
-    id: i64,
-    now: Timestamp,
-) -> rusqlite::Result<Looked> {
+pub(super) fn remove_expired(tx: &mut Tx<'_>, id: i64, now: Timestamp) -> rusqlite::Result<Looked> {
     let found = tx
         .db
         .prepare_cached(

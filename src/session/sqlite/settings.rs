@@ -66,7 +66,7 @@ fn default_path() -> PathBuf {
 /// Larger may be slower: when a page of a tree is split, SQLite looks through its whole cache at the
 /// commit. The kernel has what is not in it.
 fn default_cache_size() -> u64 {
-    16 * 1024 * 1024
+    32 * 1024 * 1024
 }
 
 fn default_max_batch() -> usize {

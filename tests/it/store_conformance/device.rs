@@ -1,6 +1,6 @@
 //! Devices of an account.
 
-use cambio::session::RefreshError;
+use cambio::session::{BeginError, RefreshError};
 
 use super::*;
 
@@ -12,6 +12,7 @@ on_every_backend![
     a_device_is_renamed_until_it_is_deleted,
     deleting_a_device_ends_its_sessions,
     a_disabled_devices_sessions_stay,
+    of_many_deleted_devices_the_oldest_are_forgotten,
 ];
 
 async fn a_device_is_renamed_until_it_is_deleted(b: &Backend) {
@@ -97,4 +98,26 @@ async fn accounts_whose_names_begin_alike_are_apart(b: &Backend) {
         b.store.begin(new, at(0)).await.unwrap();
     }
     assert_eq!(b.device_names().await, ["a"]);
+}
+
+async fn of_many_deleted_devices_the_oldest_are_forgotten(b: &Backend) {
+    const REMEMBERED: u64 = 101;
+    let name = |n: u64| format!("d{n:03}");
+    for n in 0..REMEMBERED + 3 {
+        let mut new = sign_on(n, &name(n));
+        if let DeviceRequest::Register { device, .. } = &mut new.device {
+            device.registered_at = at(i64::try_from(n).unwrap());
+        }
+        b.store.begin(new, at(0)).await.unwrap();
+        // The first one stays, the oldest of all.
+        if n > 0 {
+            assert!(b.set_device(&name(n), DeviceState::Deleted).await);
+        }
+    }
+    let expected: Vec<_> = std::iter::once(0).chain(3..REMEMBERED + 3).map(name).collect();
+    assert_eq!(b.device_names().await, expected);
+    // What is forgotten is as unknown as what is deleted.
+    assert!(!b.set_device(&name(1), DeviceState::Active).await);
+    let again = b.store.begin(sign_on_again(900, &name(1)), at(1)).await;
+    assert_eq!(again, Err(BeginError::DeviceUnknown));
 }

@@ -230,10 +230,7 @@ async fn the_sweep_reads_only_what_is_due() {
     store.begin(sign_on(3, "c"), at(0)).await.unwrap();
     store.refresh(&token(&refreshed, 1), next(5), at(5)).await.unwrap();
     let owner = account("1663");
-    assert_eq!(
-        store.end(&ended.tenant, &owner, ended.id, &ended.device, at(5)).await,
-        Ok(true)
-    );
+    assert_eq!(store.end(&ended.tenant, &owner, ended.id, &ended.device, at(5)).await, Ok(true));
     assert_eq!(due(), [IDLE, IDLE, IDLE]);
     assert_eq!(store.sweep(100, at(IDLE - 1)).await, Ok(0));
     assert_eq!(store.sweep(100, at(IDLE)).await, Ok(1));

@@ -1,7 +1,7 @@
 -- Changes a device: mirrors rules::may_change. Deleting it ends its sessions.
 -- KEYS: sessions, devices
 -- Answers 1, or 0 if there is no such device or it is deleted.
-local device, what, value, gone = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local device, what, value, gone, remembered = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local old = redis.call('HGET', KEYS[2], device)
 if not old then return 0 end
 if string.sub(old, 1, 1) == 'x' and not (what == 'state' and value == 'x') then return 0 end
@@ -30,4 +30,20 @@ if value == 'x' then
 end
 redis.call('HSET', KEYS[2], device, record)
 for _, id in ipairs(ended) do redis.call('HDEL', KEYS[1], id) end
+
+-- Of the other deleted ones the oldest are forgotten, when they are many.
+if value == 'x' and redis.call('HLEN', KEYS[2]) > remembered then
+  local all, deleted = redis.call('HGETALL', KEYS[2]), {}
+  for n = 1, #all, 2 do
+    local registered = string.match(all[n + 1], '^x[^\n]*\n(%-?%d+)\n')
+    if registered and all[n] ~= device then
+      deleted[#deleted + 1] = {id = all[n], at = tonumber(registered)}
+    end
+  end
+  table.sort(deleted, function(a, b)
+    if a.at ~= b.at then return a.at < b.at end
+    return a.id < b.id
+  end)
+  for n = 1, #deleted - remembered do redis.call('HDEL', KEYS[2], deleted[n].id) end
+end
 return 1
