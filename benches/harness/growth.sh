@@ -83,6 +83,8 @@ note() { echo "| $1 | $2 | $3 |" >>"$WORK/idle-table"; }
 crowd_servers() {
     local side
     CROWD_KIND=$1 FLOOR_PID='' CANDIDATE_PID=''
+    # 2 MiB each, for both servers.
+    if [[ $1 == postgres ]]; then reserve_huge_pages 4500; fi
     BENCH_AGS_TENANT=nagra BENCH_AGS_SERVICE="Customer Auth Service" BENCH_CLIENT_ID=''
     BENCH_COMMUNITY_TENANT='' BENCH_COOKIE='' BENCH_OPERATOR_TOKEN=''
     export BENCH_TOKEN_KEY='a key of the bench, of more than 32 bytes' BENCH_OPERATOR_SECRET=$OPERATOR_SECRET

@@ -35,6 +35,21 @@ start_store() {
     await_port "$STORE_PORT" "$1"
 }
 
+# Huge pages for PostgreSQL's memory, as docs/operations/stores.md says: kept aside while it runs, by whom the
+# kernel lets.
+HUGE_PAGES=/proc/sys/vm/nr_hugepages HUGE_PAGES_BEFORE=''
+reserve_huge_pages() {
+    HUGE_PAGES_BEFORE=$(<"$HUGE_PAGES")
+    { echo $((HUGE_PAGES_BEFORE + $1)) >"$HUGE_PAGES"; } 2>/dev/null || true
+    local there
+    there=$(<"$HUGE_PAGES")
+    ((there >= HUGE_PAGES_BEFORE + $1)) || say "bench: PostgreSQL gets no huge pages, each process maps its memory page by page"
+}
+
+return_huge_pages() {
+    [[ ! $HUGE_PAGES_BEFORE ]] || { echo "$HUGE_PAGES_BEFORE" >"$HUGE_PAGES"; } 2>/dev/null || true
+}
+
 # postgres_bin PROGRAM: of the newest server; Debian keeps them out of the path.
 postgres_bin() {
     local bin
