@@ -157,7 +157,7 @@ pub trait SessionStore: Send + Sync + fmt::Debug {
 /// Devices.
 #[async_trait]
 pub trait DeviceStore: Send + Sync {
-    /// The account's devices, deleted ones included, in order of their ids.
+    /// The account's devices, the newest deleted ones included, in order of their ids.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -168,7 +168,7 @@ pub trait DeviceStore: Send + Sync {
     ) -> Result<Vec<Device>, StoreError>;
 
     /// Changes a device; `false` when the account has no such device, or it is deleted (which it
-    /// can become again and stays). Deleting ends the device's sessions in the same step; their
+    /// can become again and stays, until a hundred newer ones are). Deleting ends the device's sessions in the same step; their
     /// refresh tokens are told that the device is deleted, for as long as they are good.
     ///
     /// # Errors

@@ -61,6 +61,9 @@ pub(super) fn usable(state: Option<DeviceState>) -> Result<(), BeginError> {
 /// the longest ago are forgotten. A sign-on counts the others among them, and its user chooses how many there are.
 pub(super) const DELETED_KEPT: u32 = 100;
 
+/// The most that are forgotten at a time: what keeps others waiting is bounded.
+pub(super) const DELETED_FORGOTTEN: u32 = 1000;
+
 /// Whether a device in this state may change so: `Deleted` is for good, so that a device cannot
 /// come back over the account's limit.
 pub(super) fn may_change(from: DeviceState, change: &DeviceChange) -> bool {

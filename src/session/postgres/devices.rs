@@ -91,8 +91,11 @@ impl Operation for Set {
             Value::Float8(on.ends_at()),
         ];
         let values = row::with(&owner, &change);
-        let surplus =
-            [Value::Text(self.device.as_str()), Value::Int8(i64::from(rules::DELETED_KEPT))];
+        let surplus = [
+            Value::Text(self.device.as_str()),
+            Value::Int8(i64::from(rules::DELETED_KEPT)),
+            Value::Int8(i64::from(rules::DELETED_FORGOTTEN)),
+        ];
         let surplus = row::with(&owner, &surplus);
         let forget =
             (self.to == DeviceState::Deleted).then(|| on.execute(&on.sql.forget_deleted, &surplus));

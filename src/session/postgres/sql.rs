@@ -4,7 +4,8 @@
 //!
 //! # Locks
 //! Rows are locked in one order: an account's row, a ticket, a device, sessions. Who locks more
-//! than one of them holds the account's row: beginning, ending all, changing a device's state.
+//! than one of them holds the account's row: beginning, ending all, changing a device's state
+//! (which forgets other devices last: whoever else locks those has the account's row as well, or locks nothing more).
 //! Every other statement locks one row, or passes over those that are locked (the sweep). So
 //! nobody who waits for a row holds one that the row's holder may wait for: no deadlocks.
 
@@ -126,7 +127,7 @@ statements! {
     /// Forgets the oldest of the account's deleted devices but one, when they are many.
     forget_deleted: "DELETE FROM @devices WHERE tenant = $1 AND account = $2 AND id IN (
             SELECT id FROM @devices WHERE tenant = $1 AND account = $2 AND state = 2 AND id <> $3
-            ORDER BY registered_at DESC, id DESC OFFSET $4)";
+            ORDER BY registered_at DESC, id DESC OFFSET $4 LIMIT $5)";
 
     put_ticket: "INSERT INTO @tickets (digest, tenant, service, account, expires_at, sign_on)
         VALUES ($1, $2, $3, $4, $5, $6)

@@ -45,6 +45,7 @@ impl DeviceStore for RedisStore {
                 value.as_bytes(),
                 keys.gone().as_bytes(),
                 rules::DELETED_KEPT.to_string().as_bytes(),
+                rules::DELETED_FORGOTTEN.to_string().as_bytes(),
             ],
         )
         .await?

@@ -128,8 +128,13 @@ impl RedisStore {
         if !rules::alive(expires_at, now) || was != owner {
             return Ok(RefreshError::Gone);
         }
-        let Value::BulkString(device) = device else { return Err(unreadable("device")) };
-        Ok(match record::device_state(device)? {
+        let state = match device {
+            Value::BulkString(device) => record::device_state(device)?,
+            // Deleted so long ago that it is forgotten.
+            Value::Nil => DeviceState::Deleted,
+            _ => return Err(unreadable("device")),
+        };
+        Ok(match state {
             DeviceState::Active => RefreshError::Evicted,
             DeviceState::Disabled => RefreshError::DeviceDisabled,
             DeviceState::Deleted => RefreshError::DeviceDeleted,

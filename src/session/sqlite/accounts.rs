@@ -3,6 +3,7 @@
 //! else of the account changes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -32,7 +33,8 @@ pub(super) fn devices(view: &View<'_>, account: &AccountKey) -> rusqlite::Result
         "SELECT device, account, class, information, state, registered_at, name FROM accounts
          WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0",
     )?;
-    let added = view.added(account).devices.into_values().map(Ok);
+    let added =
+        view.added(account).devices.into_iter().map(|device| Ok(Arc::unwrap_or_clone(device)));
     let stored = list.query_map((account.0.as_str(), account.1.as_str()), read)?;
     // The tree's come last and stay.
     let all = added.chain(stored).map(|device| device.map(|device| (device.id.clone(), device)));
@@ -67,7 +69,7 @@ pub(super) fn full(
     // No more than the limits allow: deleting one has all of them written to the tree.
     let added = view.added(account).devices;
     let (mut all, mut of_class) = (0_u32, 0_u32);
-    for device in added.values() {
+    for device in &added {
         if !in_tree(view.db, account, &device.id)? {
             all += 1;
             of_class += u32::from(device.class.as_deref() == class);
@@ -149,7 +151,7 @@ pub(super) fn store(
          VALUES (?1, ?2, ?3, ?4, '') ON CONFLICT DO NOTHING",
     )?;
     let mut written = 0;
-    for one in added.devices.values().skip(from).take(most) {
+    for one in added.devices.iter().skip(from).take(most) {
         device.execute((
             tenant.as_str(),
             account.as_str(),

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::memtable::{AccountKey, Change, SessionKey, Tx};
 use super::sessions::{self, Looked};
-use super::{accounts, place, row, sweep, tickets};
+use super::{accounts, place, row, tickets};
 use crate::domain::{TenantId, Timestamp};
 use crate::session::rules;
 use crate::session::{BeginError, Begun, DeviceRequest, NewSession, Session, SessionId};
@@ -142,6 +142,5 @@ fn insert(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> rusqlite::Resul
         session.upstream.map(|upstream| upstream.0),
         session.begun_at.secs(),
     ))?;
-    sweep::put_off(tx.db, place, session.expires_at)?;
     Ok(true)
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::memtable::{AccountKey, SessionKey, Tx};
+use super::memtable::{AccountKey, Change, SessionKey, Tx};
 use super::{SqliteStore, accounts, place, row};
 use crate::domain::{AccountId, DeviceId, TenantId};
 use crate::session::{Device, DeviceChange, DeviceState, DeviceStore, StoreError, rules};
@@ -41,7 +41,7 @@ impl DeviceStore for SqliteStore {
 }
 
 fn apply(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     owner: &AccountKey,
     device: &DeviceId,
     change: &DeviceChange,
@@ -74,7 +74,7 @@ fn apply(
                 tell.execute((place, names.1, names.2, state_number, ends))?;
             }
             if ends {
-                forget_deleted(tx, names)?;
+                forget_deleted(tx, owner, device)?;
             }
         }
     }
@@ -82,14 +82,22 @@ fn apply(
 }
 
 /// Forgets the oldest of the account's deleted devices but this one, when they are many.
-fn forget_deleted(tx: &Tx<'_>, (tenant, account, but): (&str, &str, &str)) -> rusqlite::Result<()> {
+fn forget_deleted(tx: &mut Tx<'_>, account: &AccountKey, but: &DeviceId) -> rusqlite::Result<()> {
     let mut forget = tx.db.prepare_cached(
         "DELETE FROM accounts
          WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0 AND device IN (
              SELECT device FROM accounts
              WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0
                    AND state = 2 AND device <> ?3
-             ORDER BY registered_at DESC, device DESC LIMIT -1 OFFSET ?4)",
+             ORDER BY registered_at DESC, device DESC LIMIT ?5 OFFSET ?4)",
     )?;
-    forget.execute((tenant, account, but, rules::DELETED_KEPT)).map(drop)
+    let kept = (rules::DELETED_KEPT, rules::DELETED_FORGOTTEN);
+    let names = (account.0.as_str(), account.1.as_str(), but.as_str());
+    let forgotten = forget.execute((names.0, names.1, names.2, kept.0, kept.1))?;
+    drop(forget);
+    if forgotten > 0 {
+        // Another process may remember how they began.
+        tx.change(Change::Settled(account.clone()))?;
+    }
+    Ok(())
 }

@@ -62,11 +62,13 @@ impl SqliteStore {
         let path = &settings.path;
         let fail = |e: String| StoreError(format!("cannot open {}: {e}", path.display()));
         schema::create_file(path).map_err(fail)?;
-        let writing = schema::open_writer(path, settings.cache_size / 4 * 3).map_err(fail)?;
-        let readers = Readers::open(path, settings.readers, settings.cache_size / 4)
-            .map_err(|e| fail(e.to_string()))?;
-        let copying = schema::open_checkpointer(path).map_err(|e| fail(e.to_string()))?;
         let file = File::open(path).map(Arc::new).map_err(|e| fail(e.to_string()))?;
+        let size = file.metadata().map_err(|e| fail(e.to_string()))?.len();
+        let cache = settings.cache_size(size);
+        let writing = schema::open_writer(path, cache / 4 * 3).map_err(fail)?;
+        let readers =
+            Readers::open(path, settings.readers, cache / 4).map_err(|e| fail(e.to_string()))?;
+        let copying = schema::open_checkpointer(path).map_err(|e| fail(e.to_string()))?;
         let memtable = Arc::<Memtable>::default();
         let shared = (Arc::clone(&file), Arc::clone(&memtable));
         let writer = Writer::start(writing, copying, shared, settings).map_err(|e| fail(e.0))?;
@@ -105,7 +107,7 @@ impl SqliteStore {
     pub(super) fn migrate(settings: &SqliteSettings) -> Result<(), StoreError> {
         let path = &settings.path;
         let migrated = schema::create_file(path)
-            .and_then(|()| schema::open_writer(path, settings.cache_size).map(drop));
+            .and_then(|()| schema::open_writer(path, settings.cache_size(0)).map(drop));
         migrated.map_err(|e| StoreError(format!("cannot open {}: {e}", path.display())))
     }
 }

@@ -161,6 +161,10 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (at, id)
     ) STRICT, WITHOUT ROWID;
     INSERT INTO due SELECT expires_at, id FROM sessions ORDER BY 1, 2;
+    -- Whoever begins one: a process of the schema before may have the file open.
+    CREATE TRIGGER sessions_begun AFTER INSERT ON sessions BEGIN
+        INSERT OR IGNORE INTO due (at, id) VALUES (new.expires_at, new.id);
+    END;
 ",
 ];
 

@@ -117,12 +117,12 @@ impl SessionStore for SqliteStore {
     async fn sweep(&self, limit: u32, now: Timestamp) -> Result<u32, StoreError> {
         let (mut looked_at, mut removed) = (0, 0);
         while removed < limit && looked_at < limit.saturating_mul(sweep::LOOK_AT) {
-            let share = sweep::SHARE.min(limit - removed);
-            let look = move |tx: &mut Tx<'_>| sweep::sessions(tx, share, now);
+            let most = limit - removed;
+            let look = move |tx: &mut Tx<'_>| sweep::sessions(tx, most, now);
             let swept = self.writer.write(look).await?;
             looked_at += swept.looked_at;
             removed += swept.removed;
-            if swept.looked_at < share {
+            if swept.looked_at < sweep::SHARE {
                 break;
             }
         }

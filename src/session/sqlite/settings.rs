@@ -7,6 +7,17 @@ use serde::Deserialize;
 
 use crate::domain::setting::{Problems, join};
 
+/// The cache of a file smaller than [`LARGE`]. More would be slower: when a page of a tree is split, SQLite looks
+/// through its whole cache at the commit, for a page behind the file's end that it gave a number of
+/// for a moment: 1 GiB (`PENDING_BYTE`). The kernel has what is not in the cache.
+const SMALL_CACHE: u64 = 16 << 20;
+
+/// From here on that page is not behind the end.
+const LARGE: u64 = 1 << 30;
+
+/// A large file's: with five million sessions the trees' inner pages alone are 16 MiB.
+const LARGE_CACHE: u64 = 64 << 20;
+
 /// `kind = "sqlite"`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,9 +26,10 @@ pub(in super::super) struct SqliteSettings {
     /// and not among the configuration's, where it would be a key that `memory` does not know.)
     #[serde(default = "default_path")]
     pub(super) path: PathBuf,
-    /// Memory for cached pages, in bytes: three quarters for the writer, one for the readers.
-    #[serde(default = "default_cache_size")]
-    pub(super) cache_size: u64,
+    /// Memory for cached pages, in bytes: three quarters for the writer, one for the readers. `None`: by the
+    /// size of the file.
+    #[serde(default)]
+    cache_size: Option<u64>,
     /// The most writes that are committed together.
     #[serde(default = "default_max_batch")]
     pub(super) max_batch: usize,
@@ -42,6 +54,11 @@ impl SqliteSettings {
         Self { beside: true, ..self.clone() }
     }
 
+    /// Bytes for cached pages of a file of so many.
+    pub(super) fn cache_size(&self, file: u64) -> u64 {
+        self.cache_size.unwrap_or(if file < LARGE { SMALL_CACHE } else { LARGE_CACHE })
+    }
+
     /// Notes everything that is wrong with them.
     pub(in super::super) fn check(&self, path: &str, problems: &mut Problems) {
         let mut hold = |key: &str, holds: bool, rule: &str| {
@@ -51,7 +68,8 @@ impl SqliteSettings {
         };
         hold("path", !self.path.as_os_str().is_empty(), "must not be empty");
         let cache = 1 << 20..=1 << 40;
-        hold("cache_size", cache.contains(&self.cache_size), "must be 1 MiB to 1 TiB, in bytes");
+        let cached = self.cache_size.is_none_or(|size| cache.contains(&size));
+        hold("cache_size", cached, "must be 1 MiB to 1 TiB, in bytes");
         hold("max_batch", (1..=4096).contains(&self.max_batch), "must be 1 to 4096");
         hold("memtable", (1..=1 << 24).contains(&self.memtable), "must be 1 to 16777216");
         hold("queue", (1..=1 << 20).contains(&self.queue), "must be 1 to 1048576");
@@ -61,12 +79,6 @@ impl SqliteSettings {
 
 fn default_path() -> PathBuf {
     "/var/lib/cambio/cambio.db".into()
-}
-
-/// Larger may be slower: when a page of a tree is split, SQLite looks through its whole cache at the
-/// commit. The kernel has what is not in it.
-fn default_cache_size() -> u64 {
-    32 * 1024 * 1024
 }
 
 fn default_max_batch() -> usize {

@@ -1,10 +1,12 @@
 //! Removes what has expired from SQLite. An index on `expires_at` would cost every refresh a second
 //! tree, and a walk over all sessions reads those that live for each that does not. So `due` has a row for
 //! each session, in order of when it would have expired as of its beginning: a sign-on writes
-//! it beside the one before. The sweep looks at what is due by that, and puts what has been refreshed since off until it
+//! it (a trigger does) beside the one before. The sweep looks at what is due by that, and puts what has been refreshed since off until it
 //! would expire now: once in an idle lifetime for each live session, whatever its rate of refreshes.
 //!
 //! Tickets live for minutes and are few; they are walked over, from where the last sweep stopped.
+
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -27,25 +29,35 @@ pub(super) struct Swept {
     pub(super) removed: u32,
 }
 
-/// Looks at the sessions that have been due the longest, `most` of them.
+/// When what cannot be read is looked at again.
+const UNREADABLE: Duration = Duration::from_hours(24);
+
+/// Looks at the sessions that have been due the longest, and removes `most` of them.
 pub(super) fn sessions(tx: &mut Tx<'_>, most: u32, now: Timestamp) -> rusqlite::Result<Swept> {
     let mut due = tx
         .db
         .prepare_cached("SELECT at, id FROM due WHERE at <= ?1 ORDER BY at, id LIMIT ?2")?
-        .query_map((now.secs(), most), |r| Ok((r.get(0)?, r.get(1)?)))?
-        .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
-    let mut swept = Swept { looked_at: u32::try_from(due.len()).unwrap_or(most), removed: 0 };
+        .query_map((now.secs(), SHARE), |r| Ok((row::time(r, 0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(Timestamp, i64)>>>()?;
+    let mut swept = Swept { looked_at: u32::try_from(due.len()).unwrap_or(SHARE), removed: 0 };
     let Some(last) = due.last() else { return Ok(swept) };
-    tx.db.prepare_cached("DELETE FROM due WHERE (at, id) <= (?1, ?2)")?.execute(*last)?;
+    tx.db
+        .prepare_cached("DELETE FROM due WHERE (at, id) <= (?1, ?2)")?
+        .execute((last.0.secs(), last.1))?;
     // As they lie in their tree.
     due.sort_unstable_by_key(|(_, id)| *id);
-    for (_, id) in due {
+    for (at, id) in due {
+        if swept.removed == most {
+            put_off(tx.db, id, at)?;
+            continue;
+        }
         match sessions::remove_expired(tx, id, now) {
             Ok(Looked::Removed) => swept.removed += 1,
             Ok(Looked::Alive(until)) => put_off(tx.db, id, until)?,
             Ok(Looked::Absent) => {}
             Err(error) if row::is_content(&error) => {
                 tracing::error!(store.kind = "sqlite", id, %error, "cannot read what may have expired");
+                put_off(tx.db, id, now.plus(UNREADABLE))?;
             }
             Err(error) => return Err(error),
         }
@@ -53,8 +65,8 @@ pub(super) fn sessions(tx: &mut Tx<'_>, most: u32, now: Timestamp) -> rusqlite::
     Ok(swept)
 }
 
-/// Has the session looked at when it expires.
-pub(super) fn put_off(db: &Connection, id: i64, until: Timestamp) -> rusqlite::Result<()> {
+/// Has the session looked at then.
+fn put_off(db: &Connection, id: i64, until: Timestamp) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT INTO due (at, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
         .execute((until.secs(), id))
         .map(drop)

@@ -101,23 +101,40 @@ async fn accounts_whose_names_begin_alike_are_apart(b: &Backend) {
 }
 
 async fn of_many_deleted_devices_the_oldest_are_forgotten(b: &Backend) {
-    const REMEMBERED: u64 = 101;
+    // Of each, the number, and the higher the older: names are in the other order than ages.
+    const LAST: u64 = 103;
     let name = |n: u64| format!("d{n:03}");
-    for n in 0..REMEMBERED + 3 {
+    let mut sessions = Vec::new();
+    for n in 0..=LAST {
         let mut new = sign_on(n, &name(n));
         if let DeviceRequest::Register { device, .. } = &mut new.device {
-            device.registered_at = at(i64::try_from(n).unwrap());
+            device.registered_at = at(1000 - i64::try_from(n).unwrap());
         }
-        b.store.begin(new, at(0)).await.unwrap();
-        // The first one stays, the oldest of all.
-        if n > 0 {
-            assert!(b.set_device(&name(n), DeviceState::Deleted).await);
-        }
+        sessions.push(b.store.begin(new, at(0)).await.unwrap().session);
     }
-    let expected: Vec<_> = std::iter::once(0).chain(3..REMEMBERED + 3).map(name).collect();
+    // The newest one stays. Each that is deleted is the oldest of them then.
+    for n in 1..=LAST {
+        assert!(b.set_device(&name(n), DeviceState::Deleted).await);
+    }
+    // A hundred others than the one that was deleted last.
+    let expected: Vec<_> = (0..=LAST - 3).chain([LAST]).map(name).collect();
     assert_eq!(b.device_names().await, expected);
-    // What is forgotten is as unknown as what is deleted.
-    assert!(!b.set_device(&name(1), DeviceState::Active).await);
-    let again = b.store.begin(sign_on_again(900, &name(1)), at(1)).await;
+
+    // What is forgotten is as unknown as what is deleted, and does not count.
+    let forgotten = LAST - 1;
+    for state in [DeviceState::Active, DeviceState::Deleted] {
+        assert!(!b.set_device(&name(forgotten), state).await);
+    }
+    let again = b.store.begin(sign_on_again(900, &name(forgotten)), at(1)).await;
     assert_eq!(again, Err(BeginError::DeviceUnknown));
+    assert!(b.store.begin(limited(sign_on(901, "new"), 2), at(1)).await.is_ok());
+    let full = b.store.begin(limited(sign_on(902, "newer"), 2), at(1)).await;
+    assert_eq!(full, Err(BeginError::DeviceLimit));
+
+    // Its sessions' clients are told what they would have been told.
+    for n in [1, forgotten, LAST] {
+        let ended = &sessions[usize::try_from(n).unwrap()];
+        let told = b.other.refresh(&token(ended, 1), next(1), at(1)).await;
+        assert_eq!(told, Err(RefreshError::DeviceDeleted), "{n}");
+    }
 }

@@ -238,3 +238,21 @@ async fn the_sweep_reads_only_what_is_due() {
     assert_eq!(store.sweep(100, at(IDLE + 5)).await, Ok(1));
     assert_eq!(due(), Vec::<i64>::new());
 }
+
+#[tokio::test]
+async fn a_session_that_cannot_be_read_keeps_no_other_from_being_swept() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_at(&path).await.unwrap();
+    for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
+        store.begin(sign_on(number, name), at(0)).await.unwrap();
+    }
+    let db = beside(&path);
+    db.execute("UPDATE sessions SET account = '' WHERE number = 1", ()).unwrap();
+    assert_eq!(store.sweep(10, at(IDLE)).await, Ok(2));
+    assert_eq!(store.sweep(10, at(IDLE)).await, Ok(0));
+    // It is looked at again a day later.
+    db.execute("UPDATE sessions SET account = '1663'", ()).unwrap();
+    assert_eq!(store.sweep(10, at(IDLE + 86_400 - 1)).await, Ok(0));
+    assert_eq!(store.sweep(10, at(IDLE + 86_400)).await, Ok(1));
+}

@@ -293,3 +293,45 @@ async fn what_cannot_be_merged_fails_no_call() {
     assert_eq!(store.devices(&tenant, &account).await.unwrap().len(), 5);
     assert_eq!(store.end_all(&tenant, &account, at(0)).await, Ok(5));
 }
+
+#[tokio::test]
+async fn a_forgotten_device_does_not_come_back_from_another_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let server = open_with(&path, 1).await;
+    // Each write merges a little.
+    let merge = async || {
+        for _ in 0..100 {
+            if logged(&path) == 0 {
+                return;
+            }
+            server.check().await.unwrap();
+        }
+        panic!("{} rows are left", logged(&path));
+    };
+    let expires_at = at(10);
+    let short = NewSession { expires_at, ..sign_on(0, "d000") };
+    server.begin(short, at(0)).await.unwrap();
+    // It remembers how the device was registered, and merges nothing before it ends.
+    let operator = open_with(&path, 65_536).await;
+    merge().await;
+    change(&server, "d000", DeviceState::Deleted).await;
+    for n in 1..=101 {
+        let name = format!("d{n:03}");
+        let mut new = sign_on(n, &name);
+        if let DeviceRequest::Register { device, .. } = &mut new.device {
+            device.registered_at = at(i64::try_from(n).unwrap());
+        }
+        server.begin(new, at(0)).await.unwrap();
+        merge().await;
+        change(&server, &name, DeviceState::Deleted).await;
+    }
+    let known = async || {
+        let devices = server.devices(&tenant("nagra"), &account("1663")).await.unwrap();
+        devices.iter().any(|device| device.id.as_str() == "d000")
+    };
+    assert!(!known().await);
+    // Deletes a session of the account, with what it remembers of it.
+    assert!(operator.sweep(1, at(10)).await.unwrap() > 0);
+    assert!(!known().await);
+}

@@ -120,3 +120,28 @@ async fn sessions_of_the_first_schema_learn_their_devices_state_and_their_places
     assert_eq!(store.sweep(100, at(IDLE)).await, Ok(1));
     assert_eq!(store.sweep(100, at(IDLE + 1)).await, Ok(4));
 }
+
+#[tokio::test]
+async fn sessions_of_the_fourth_schema_are_swept_whoever_begins_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_at(&path).await.unwrap();
+    let refreshed = store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    store.begin(sign_on(2, "b"), at(0)).await.unwrap();
+    store.refresh(&token(&refreshed, 1), next(1), at(1)).await.unwrap();
+    drop(store);
+    // The refresh is in the log only.
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch("DROP TRIGGER sessions_begun; DROP TABLE due; PRAGMA user_version = 4")
+        .unwrap();
+
+    let store = open_at(&path).await.unwrap();
+    // As a process of the fourth schema does that still has the file open.
+    let begin = "INSERT INTO sessions SELECT id + 1, ends_at, number + 4096, tenant, account, service,
+            device, device_class, device_state, upstream, begun_at, generation, issued_at,
+            expires_at + 5, evicted, facts FROM sessions WHERE number = 2";
+    assert_eq!(old.execute(begin, ()).unwrap(), 1);
+    let swept = async |now| store.sweep(10, at(now)).await.unwrap();
+    assert_eq!([swept(IDLE).await, swept(IDLE + 1).await], [1, 1]);
+    assert_eq!([swept(IDLE + 4).await, swept(IDLE + 5).await], [0, 1]);
+}

@@ -9,6 +9,8 @@ on_every_swept_backend![
     a_sweep_removes_no_more_than_its_limit,
     repeated_sweeps_get_around_many_live_sessions,
     a_sweep_of_nothing_removes_nothing,
+    a_sweep_of_many_removes_no_more_than_its_limit,
+    what_takes_an_ended_sessions_name_is_swept_in_its_own_time,
 ];
 
 /// Session `n` expires at `n` seconds, unrefreshed; all have the same absolute end.
@@ -82,4 +84,34 @@ async fn repeated_sweeps_get_around_many_live_sessions(b: &Backend) {
 
 async fn a_sweep_of_nothing_removes_nothing(b: &Backend) {
     assert_eq!(b.store.sweep(100, at(0)).await, Ok(0));
+}
+
+async fn a_sweep_of_many_removes_no_more_than_its_limit(b: &Backend) {
+    fill(b, 1..=300).await;
+    // Every second one lives on, and all are looked at.
+    for n in (1..=300).step_by(2) {
+        let session =
+            b.store.session(&tenant("nagra"), &account("1663"), id(n), at(0)).await.unwrap();
+        b.store.refresh(&token(&session.unwrap(), 1), next(0), at(0)).await.unwrap();
+    }
+    let mut removed = Vec::new();
+    while removed.iter().sum::<u32>() < 150 && removed.len() < 100 {
+        removed.push(b.store.sweep(60, at(400)).await.unwrap());
+    }
+    assert_eq!(removed.iter().sum::<u32>(), 150, "{removed:?}");
+    assert!(removed.iter().all(|n| *n <= 60), "{removed:?}");
+    assert_eq!(b.store.sweep(60, at(400)).await, Ok(0));
+    assert_eq!(alive_at(b, 1..=300, 400).await, (1..=300).step_by(2).collect::<Vec<_>>());
+}
+
+async fn what_takes_an_ended_sessions_name_is_swept_in_its_own_time(b: &Backend) {
+    fill(b, 1..=1).await;
+    let (tenant, account) = (tenant("nagra"), account("1663"));
+    let device = DeviceId::parse("d1").unwrap();
+    assert_eq!(b.store.end(&tenant, &account, id(1), &device, at(0)).await, Ok(true));
+    let again = NewSession { expires_at: at(50), ..sign_on_again(1, "d1") };
+    b.store.begin(again, at(0)).await.unwrap();
+    assert_eq!(b.store.sweep(10, at(2)).await, Ok(0));
+    assert_eq!(alive_at(b, 1..=1, 2).await, [1]);
+    assert_eq!(b.store.sweep(10, at(50)).await, Ok(1));
 }

@@ -1,7 +1,8 @@
 -- Changes a device: mirrors rules::may_change. Deleting it ends its sessions.
 -- KEYS: sessions, devices
 -- Answers 1, or 0 if there is no such device or it is deleted.
-local device, what, value, gone, remembered = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local device, what, value, gone = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local remembered, most = tonumber(ARGV[5]), tonumber(ARGV[6])
 local old = redis.call('HGET', KEYS[2], device)
 if not old then return 0 end
 if string.sub(old, 1, 1) == 'x' and not (what == 'state' and value == 'x') then return 0 end
@@ -44,6 +45,6 @@ if value == 'x' and redis.call('HLEN', KEYS[2]) > remembered then
     if a.at ~= b.at then return a.at < b.at end
     return a.id < b.id
   end)
-  for n = 1, #deleted - remembered do redis.call('HDEL', KEYS[2], deleted[n].id) end
+  for n = 1, math.min(#deleted - remembered, most) do redis.call('HDEL', KEYS[2], deleted[n].id) end
 end
 return 1

@@ -1,6 +1,7 @@
 //! Changes of one age. A batch's layer also says what it takes out of those below.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{AccountKey, Change, Generation, SessionKey};
 use crate::domain::DeviceId;
@@ -22,8 +23,30 @@ pub(super) struct Layer {
 /// What an account has more than its tree.
 #[derive(Debug, Default, Clone)]
 pub(in crate::session::sqlite) struct Added {
-    pub devices: BTreeMap<DeviceId, Device>,
+    /// In order of their ids.
+    pub devices: Vec<Arc<Device>>,
     pub sessions: Vec<SessionId>,
+}
+
+impl Added {
+    /// A device of these.
+    pub(in crate::session::sqlite) fn device(&self, id: &DeviceId) -> Option<&Device> {
+        let place = self.devices.binary_search_by(|device| device.id.cmp(id)).ok()?;
+        self.devices.get(place).map(AsRef::as_ref)
+    }
+
+    /// Adds what more the account has.
+    pub(super) fn absorb(&mut self, mut more: Self) {
+        more.devices.into_iter().for_each(|device| self.register(device));
+        self.sessions.append(&mut more.sessions);
+    }
+
+    /// Adds it; one that is there already stays.
+    fn register(&mut self, device: Arc<Device>) {
+        if let Err(place) = self.devices.binary_search_by(|other| other.id.cmp(&device.id)) {
+            self.devices.insert(place, device);
+        }
+    }
 }
 
 impl Layer {
@@ -50,7 +73,7 @@ impl Layer {
                 self.weight += 1;
                 if let Some(device) = device {
                     self.weight += 1 + device.information.len() / 256;
-                    added.devices.insert(device.id.clone(), device);
+                    added.register(Arc::new(device));
                 }
             }
         }
@@ -75,10 +98,8 @@ impl Layer {
                 self.weight -= 1;
             }
         }
-        for (key, mut more) in newer.accounts {
-            let added = self.accounts.entry(key).or_default();
-            added.devices.append(&mut more.devices);
-            added.sessions.append(&mut more.sessions);
+        for (key, more) in newer.accounts {
+            self.accounts.entry(key).or_default().absorb(more);
         }
     }
 }

@@ -54,15 +54,14 @@ impl<'a> View<'a> {
         account: &AccountKey,
         id: &DeviceId,
     ) -> Option<Device> {
-        self.find(account, |added| added.devices.get(id).cloned())
+        self.find(account, |added| added.device(id).cloned())
     }
 
     /// What the account has that its tree need not have.
     pub(in crate::session::sqlite) fn added(&self, account: &AccountKey) -> Added {
         let mut all = Added::default();
         self.find(account, |added| {
-            all.devices.extend(added.devices.clone());
-            all.sessions.extend_from_slice(&added.sessions);
+            all.absorb(added.clone());
             None::<()>
         });
         all
