@@ -119,3 +119,26 @@ pub enum SignOnForm {
     /// A cookie's value, by this parameter.
     Cookie(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use CredentialKind::{Cookie, Password, Token};
+
+    fn form(listed: &[(&str, bool)], takes: &[CredentialKind]) -> Option<SignOnForm> {
+        Endpoint::new("SIGNON", "/signOn", listed).sign_on_form(|kind| takes.contains(&kind))
+    }
+
+    #[test]
+    fn the_listed_parameters_are_what_the_validator_takes() {
+        let both = [("Hint", false), ("Secret", true)];
+        let password =
+            SignOnForm::Password { username: "Hint".to_owned(), password: "Secret".to_owned() };
+        assert_eq!(form(&both, &[Cookie, Token, Password]), Some(password));
+        assert_eq!(form(&both, &[Cookie, Token]), Some(SignOnForm::Token("Hint".to_owned())));
+        assert_eq!(form(&both, &[Cookie]), Some(SignOnForm::Cookie("Hint".to_owned())));
+        // Without a second parameter there is no place for a password.
+        assert_eq!(form(&both[..1], &[Password]), None);
+        assert_eq!(form(&[], &[Cookie, Token, Password]), None);
+    }
+}

@@ -10,7 +10,8 @@ use crate::session::{PendingSignOn, Session, Ticket, UpstreamSession};
 use crate::sso;
 use crate::token::TokenPair;
 
-/// The most accounts that a user is asked to choose from.
+/// The most accounts that a user is asked to choose from. The directories that ask others refuse to
+/// hear of more; those that keep or are told a list do not.
 const MAX_CHOICES: usize = 64;
 
 /// How a sign-on went.
@@ -37,7 +38,7 @@ pub struct Choice {
 /// 3. If there is one, begin the session, and mint its pair: `begin.rs`.
 /// 4. If there are several, the client's location must be allowed for one of them at least.
 ///    Remember for each that its user has signed on with this device, under the digest of a
-///    fresh random token.
+///    fresh random token. Of more than 64 the first are offered, and the audit log says so.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`, `NotFound`, `Unavailable`, `BadUpstream`.
@@ -76,6 +77,16 @@ pub async fn exchange(
     let allowed = |a: &Account| ags.location.check(&cx.client, a.geo_block_exempt);
     if let Some(Err(refused)) = accounts.iter().map(allowed).reduce(Result::or) {
         return Err(refused.into());
+    }
+    if accounts.len() > MAX_CHOICES {
+        tracing::warn!(
+            target: "cambio::audit",
+            { tenant.id = %tenant.id,
+              service.name = %service.name,
+              accounts = accounts.len(),
+              offered = MAX_CHOICES },
+            "more accounts than a user is asked to choose from"
+        );
     }
     let expires_at = cx.now.plus(ags.user_token_ttl);
     let mut choices = Vec::with_capacity(accounts.len().min(MAX_CHOICES));

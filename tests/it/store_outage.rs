@@ -12,6 +12,16 @@ use tower::ServiceExt;
 
 use crate::support::{Call, Failing, Fixture, HASTY, Mood, cookie, parameters, payload};
 
+/// A service more, which has `signOn` and so `subsequentSignOn`.
+const SERVICES: &str = r#"
+tenants.nagra.services = [
+    { name = "Customer Auth Service", validator = "tickets" },
+    { name = "IdP", validator = "idp" },
+    { name = "Members", validator = "members", endpoints = [
+        { name = "SIGNON", path = "/signOn", parameters = [{ name = "Token" }] } ] },
+]
+"#;
+
 struct Outage {
     gateway: Fixture,
     store: Arc<Failing>,
@@ -19,7 +29,7 @@ struct Outage {
 
 impl Outage {
     async fn new(overlay: &str) -> Self {
-        let (gateway, store) = Fixture::that_can_fail(overlay).await;
+        let (gateway, store) = Fixture::that_can_fail(&format!("{SERVICES}{overlay}")).await;
         Self { gateway, store }
     }
 
@@ -35,6 +45,7 @@ impl Outage {
 fn calls(body: &Value, ticket: &str) -> Vec<Call> {
     let access = body["access_token"].as_str().unwrap();
     let everywhere = Call::ags("signOutEverywhere").header("authorization", access);
+    let chosen = Call::ags("subsequentSignOn").with("x-auth-service-id", "Members");
     vec![
         Call::sign_on(ticket),
         Call::refresh(body["refresh_token"].as_str().unwrap()),
@@ -43,7 +54,7 @@ fn calls(body: &Value, ticket: &str) -> Vec<Call> {
         Call::devices(access),
         Call::delete_device(access, body["client_id"].as_str().unwrap()),
         Call::idp_sign_on("idp-ada"),
-        Call::ags("subsequentSignOn").header("user-token", ticket).json(&parameters(&[])),
+        chosen.header("user-token", ticket).json(&parameters(&[])),
     ]
 }
 

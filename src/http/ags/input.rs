@@ -91,16 +91,29 @@ impl<'a> Input<'a> {
     /// # Errors
     /// 400 when it is missing, empty or sent twice.
     pub(super) fn required(&self, name: &str) -> Result<&str, HttpError> {
+        match self.single(name)? {
+            Some("") => Err(HttpError::bad_request(format!("parameter {name} is empty"))),
+            Some(value) => Ok(value),
+            None => Err(HttpError::bad_request(format!("parameter {name} is missing"))),
+        }
+    }
+
+    /// The same of one that a call may do without: `None` when it is missing or empty.
+    ///
+    /// # Errors
+    /// 400 when it is sent twice.
+    pub(super) fn optional(&self, name: &str) -> Result<Option<&str>, HttpError> {
+        Ok(self.single(name)?.filter(|value| !value.is_empty()))
+    }
+
+    fn single(&self, name: &str) -> Result<Option<&str>, HttpError> {
         let parameters = self.parameters.iter().map(|Object(parameter)| parameter);
         let mut named = parameters.filter(|p| p.name.eq_ignore_ascii_case(name));
-        match (named.next(), named.next()) {
-            (Some(parameter), None) if !parameter.value.is_empty() => Ok(&parameter.value),
-            (Some(_), None) => Err(HttpError::bad_request(format!("parameter {name} is empty"))),
-            (Some(_), Some(_)) => {
-                Err(HttpError::bad_request(format!("parameter {name} is sent more than once")))
-            }
-            (None, _) => Err(HttpError::bad_request(format!("parameter {name} is missing"))),
+        let first = named.next();
+        if named.next().is_some() {
+            return Err(HttpError::bad_request(format!("parameter {name} is sent more than once")));
         }
+        Ok(first.map(|parameter| &*parameter.value))
     }
 
     /// The device of a sign-on: exactly one of `deviceInformation` and `clientId`.
@@ -182,6 +195,10 @@ mod tests {
         for bad in ["x", "e", "missing"] {
             assert!(input.required(bad).is_err(), "{bad}");
         }
+        assert!(input.optional("x").is_err());
+        assert_eq!(input.optional("e").ok(), Some(None));
+        assert_eq!(input.optional("missing").ok(), Some(None));
+        assert_eq!(input.optional("sessionToken").ok(), Some(Some("v")));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use super::call::Call;
 use super::input::Input;
 use super::token_answer;
 use crate::domain::{Credential, SecretString};
-use crate::exchange;
 use crate::exchange::sign_on::{Choice, SignedOn};
 use crate::exchange::tenant::SignOnForm;
+use crate::exchange::{self, ExchangeError};
 use crate::http::error::HttpError;
 use crate::http::handler::{Answer, Incoming};
 use crate::http::respond::json;
@@ -47,9 +47,11 @@ pub(in crate::http) async fn with_credential(incoming: Incoming) -> Answer {
     })
 }
 
-/// `POST /ags/subsequentSignOn` (contract B.4).
+/// `POST /ags/subsequentSignOn` (contract B.4). A service that lists `signOn` has it, too: a 300 leads
+/// nowhere else.
 pub(in crate::http) async fn subsequent(incoming: Incoming) -> Answer {
     let call = Call::read(incoming).await?;
+    call.endpoint("/subsequentSignOn").or_else(|_| call.endpoint("/signOn"))?;
     let user_token = call.user_token()?;
     call.input(call.service().endpoint("/subsequentSignOn"))?;
 
@@ -61,8 +63,13 @@ pub(in crate::http) async fn subsequent(incoming: Incoming) -> Answer {
     Ok(token_answer(StatusCode::CREATED, &session, &pair))
 }
 
+/// What the service's table lists is the credential. A part of it that is mandatory is there by now;
+/// without one that is not, nobody has proved anything, and no validator is asked.
 fn credential(input: &Input<'_>, form: &SignOnForm) -> Result<Credential, HttpError> {
-    let secret = |name: &str| input.required(name).map(SecretString::new);
+    let secret = |name: &str| -> Result<SecretString, HttpError> {
+        let nobody = || ExchangeError::Unauthenticated(format!("parameter {name} is not there"));
+        Ok(input.optional(name)?.map(SecretString::new).ok_or_else(nobody)?)
+    };
     Ok(match form {
         SignOnForm::Password { username, password } => {
             Credential::Password { username: secret(username)?, password: secret(password)? }

@@ -143,18 +143,20 @@ async fn each_device_class_has_its_limit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_racing_first_sign_ons_three_become_devices() {
-    for store in ["", "store = { kind = \"sqlite\", path = \"@DIR@/cambio.db\" }\n"] {
-        let base = format!("{store}[tenants.nagra.ags]\nmax_devices = 3\n");
+    let sqlite = "store = { kind = \"sqlite\", path = \"@DIR@/cambio.db\" }\n";
+    let (all, tvs) = ("max_devices = 3", "max_devices_by_class = { TV = 3 }");
+    for (store, limit) in [("", all), (sqlite, all), ("", tvs), (sqlite, tvs)] {
+        let base = format!("{store}[tenants.nagra.ags]\n{limit}\n");
         let gateway = Arc::new(Fixture::with(&base).await);
         let mut tickets = Vec::new();
         for _ in 0..64 {
             tickets.push(gateway.ticket("1663").await);
         }
         let tickets = std::sync::Mutex::new(tickets);
-        let answers =
-            race(&gateway, || Call::sign_on(&tickets.lock().unwrap().pop().unwrap())).await;
+        let sign_on = || of_class(&tickets.lock().unwrap().pop().unwrap(), Some("TV"));
+        let answers = race(&gateway, sign_on).await;
         let count = |status| answers.iter().filter(|answer| answer.status == status).count();
-        assert_eq!((count(201), count(403)), (3, 61));
+        assert_eq!((count(201), count(403)), (3, 61), "{limit}");
     }
 }
 

@@ -1,7 +1,9 @@
 //! The AGS contract (B.0 to B.7), line by line, over the whole service.
 
 mod accounts;
+mod choice;
 mod common;
+mod credentials;
 mod devices;
 mod discovery;
 mod limits;

@@ -2,6 +2,7 @@
 //! server is started, asked and stopped; each module is named after what it shows.
 //! Nothing in here waits by the clock: states are polled for, with a deadline.
 
+mod choices;
 mod cli;
 mod config;
 mod demo;

@@ -29,6 +29,7 @@ mod redis_network;
 mod redis_nodes;
 pub(crate) mod redis_sentinel;
 pub(crate) mod server;
+mod shared_store;
 mod started;
 mod store_tls;
 pub(crate) mod visitor;

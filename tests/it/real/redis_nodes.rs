@@ -11,10 +11,11 @@ use super::redis_cluster;
 use super::redis_load::{Nodes, nodes};
 use crate::support::{Answer, Call};
 
-const CLIENTS: usize = 64;
+/// How many race.
+pub(super) const CLIENTS: usize = 64;
 
 /// Two gateways on the Redis, and two on the cluster, that tests share; keys of their own.
-async fn everywhere(test: &str, more: &str) -> [Nodes; 2] {
+pub(super) async fn everywhere(test: &str, more: &str) -> [Nodes; 2] {
     let one = format!("127.0.0.1:{}", redis::shared().await.port);
     let many = redis_cluster::shared().await.places();
     let on = |topology: &str, places: &[String]| {
@@ -27,7 +28,7 @@ async fn everywhere(test: &str, more: &str) -> [Nodes; 2] {
 }
 
 /// Sends all calls at once, half of them to either gateway.
-async fn race(nodes: &Nodes, call: impl Fn(usize) -> Call) -> Vec<Answer> {
+pub(super) async fn race(nodes: &Nodes, call: impl Fn(usize) -> Call) -> Vec<Answer> {
     let start = Arc::new(Barrier::new(CLIENTS));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|n| {
@@ -45,7 +46,7 @@ async fn race(nodes: &Nodes, call: impl Fn(usize) -> Call) -> Vec<Answer> {
     answers
 }
 
-fn count(answers: &[Answer], status: u16) -> usize {
+pub(super) fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 

@@ -13,9 +13,6 @@ on_every_backend![
     an_expired_ticket_is_gone,
     a_ticket_of_another_tenant_service_or_account_is_gone,
     a_failed_begin_keeps_the_ticket,
-    the_device_limit_holds_when_it_is_raced,
-    the_limit_of_a_class_counts_its_own_devices,
-    disabled_devices_count_and_deleted_ones_do_not,
     an_existing_device_lends_its_class,
     an_unknown_deleted_or_foreign_device_is_refused,
     a_device_that_names_another_account_is_refused,
@@ -88,51 +85,6 @@ async fn a_failed_begin_keeps_the_ticket(b: &Backend) {
         None
     );
     assert!(b.store.begin(limited(refused, 2), at(0)).await.is_ok());
-}
-
-async fn the_device_limit_holds_when_it_is_raced(b: &Backend) {
-    let calls = (0..64).map(|n| {
-        let store = Arc::clone(&b.store);
-        async move { store.begin(limited(sign_on(n, &format!("d{n}")), 3), at(0)).await }
-    });
-    let answers = race(calls).await;
-    assert_eq!(answers.iter().filter(|a| a.is_ok()).count(), 3);
-    assert_eq!(answers.iter().filter(|a| **a == Err(BeginError::DeviceLimit)).count(), 61);
-    assert_eq!(b.device_names().await.len(), 3);
-}
-
-async fn the_limit_of_a_class_counts_its_own_devices(b: &Backend) {
-    let of_class = |n: u64, class: Option<&str>, limits| {
-        let mut new = sign_on(n, &format!("d{n}"));
-        if let DeviceRequest::Register { device, limits: kept } = &mut new.device {
-            device.class = class.map(str::to_owned);
-            *kept = limits;
-        }
-        b.store.begin(new, at(0))
-    };
-    let one = DeviceLimits { all: Some(4), of_class: Some(1) };
-    assert!(of_class(1, Some("TV"), one).await.is_ok());
-    assert!(of_class(2, Some("PHONE"), one).await.is_ok());
-    assert!(of_class(3, None, one).await.is_ok());
-    for class in [Some("TV"), Some("PHONE"), None] {
-        assert_eq!(of_class(4, class, one).await, Err(BeginError::DeviceLimit));
-    }
-    let two = DeviceLimits { of_class: Some(2), ..one };
-    assert!(of_class(4, Some("TV"), two).await.is_ok());
-    assert_eq!(of_class(5, Some("STB"), two).await, Err(BeginError::DeviceLimit));
-    b.set_device("d1", DeviceState::Deleted).await;
-    assert!(of_class(5, Some("TV"), two).await.is_ok());
-}
-
-async fn disabled_devices_count_and_deleted_ones_do_not(b: &Backend) {
-    b.store.begin(sign_on(1, "a"), at(0)).await.unwrap();
-    b.set_device("a", DeviceState::Disabled).await;
-    let begun = b.store.begin(limited(sign_on(2, "b"), 1), at(0)).await;
-    assert_eq!(begun, Err(BeginError::DeviceLimit));
-    b.set_device("a", DeviceState::Deleted).await;
-    assert!(b.store.begin(limited(sign_on(2, "b"), 1), at(0)).await.is_ok());
-    let begun = b.store.begin(limited(sign_on(3, "c"), 0), at(0)).await;
-    assert_eq!(begun, Err(BeginError::DeviceLimit));
 }
 
 async fn an_existing_device_lends_its_class(b: &Backend) {

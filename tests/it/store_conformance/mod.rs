@@ -56,6 +56,7 @@ mod begin;
 mod calls;
 mod clients;
 mod device;
+mod device_limit;
 mod key;
 mod limit;
 mod memory;
