@@ -1,20 +1,25 @@
 //! One connection: TLS if configured, then HTTP/1.1 or HTTP/2, within its time limits, so
-//! that a slow client cannot hold the server.
+//! that a slow client cannot hold the server. When the server is to end, each HTTP/1.1 answer is its
+//! connection's last, and says so.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use http::Request;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tower::Service;
 
+use super::Stage;
 use super::opening::Opening;
 use super::settings::LimitSettings;
 use super::tls::TlsKeys;
@@ -33,6 +38,7 @@ pub(super) struct Server {
     handshake_timeout: Duration,
     head_timeout: Duration,
     http: Builder<TokioExecutor>,
+    stage: Arc<watch::Receiver<Stage>>,
 }
 
 impl Server {
@@ -40,6 +46,7 @@ impl Server {
         service: GatewayService,
         tls: Option<Arc<TlsKeys>>,
         limits: &LimitSettings,
+        stage: watch::Receiver<Stage>,
     ) -> Self {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1()
@@ -58,6 +65,7 @@ impl Server {
             handshake_timeout: limits.handshake_timeout.0,
             head_timeout: limits.head_timeout.0,
             http,
+            stage: Arc::new(stage),
         }
     }
 
@@ -80,12 +88,23 @@ impl Server {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = self.service.clone();
+        let (service, stage) = (self.service.clone(), Arc::clone(&self.stage));
         let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
+            // HTTP/2 has a frame for it, which comes with the end.
+            let says_last = request.version() < Version::HTTP_2;
+            let stage = Arc::clone(&stage);
             // The layers are always ready: they shed instead of waiting.
-            service.clone().call(request)
+            let answer = service.clone().call(request);
+            async move {
+                let mut answer = answer.await?;
+                // A client that reuses the connection could meet its end with a request that nobody may repeat.
+                if says_last && *stage.borrow() > Stage::Running {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
         });
         let stream = TokioIo::new(Opening::new(stream, self.head_timeout));
         let connection = self.http.serve_connection(stream, answer).into_owned();

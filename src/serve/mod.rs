@@ -15,11 +15,16 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
+use listener::Accepted;
 pub use listener::bind;
 pub use settings::{AdminSettings, CorsSettings, LimitSettings, ServerSettings, TlsSettings};
 pub use tls::TlsKeys;
 
 use crate::http::GatewayService;
+
+/// How long connections may be silent once the listener has closed. What was sent on them before is then
+/// no longer on its way: closing one that a request is coming on would leave its client in doubt.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// How serving ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +53,8 @@ pub struct Serve {
 pub enum Stage {
     /// Serving.
     Running,
-    /// Readiness is false; connections are still accepted, until load balancers have noticed.
+    /// Readiness is false; connections are still accepted, until load balancers have noticed, and
+    /// are told with each answer that it is their last.
     Leaving,
     /// No new connections; those that are open finish what they are doing.
     Draining,
@@ -60,9 +66,19 @@ impl Serve {
     /// Accepts and serves until `stage` says otherwise.
     pub async fn run(self, mut stage: watch::Receiver<Stage>) -> Ended {
         let graceful = GracefulShutdown::new();
-        let unread_for = self.limits.head_timeout.0;
-        let places = Arc::new(Semaphore::new(self.limits.max_connections));
-        let server = Arc::new(connection::Server::new(self.service, self.tls, &self.limits));
+        let limits = &self.limits;
+        let unread_for = limits.head_timeout.0;
+        let places = Arc::new(Semaphore::new(limits.max_connections));
+        let server = connection::Server::new(self.service, self.tls, limits, stage.clone());
+        let server = Arc::new(server);
+        let serve = |(stream, peer, place): Accepted| {
+            let server = Arc::clone(&server);
+            let watcher = graceful.watcher();
+            tokio::spawn(async move {
+                server.serve(stream, peer, watcher).await;
+                drop(place);
+            });
+        };
         loop {
             // No place, no accept: what is over the limit waits in the kernel's backlog.
             let accepted = tokio::select! {
@@ -70,18 +86,21 @@ impl Serve {
                 _ = stage.wait_for(|s| *s >= Stage::Draining) => break,
                 accepted = listener::accept(&self.listener, &places, unread_for) => accepted,
             };
-            let Some((stream, peer, place)) = accepted else { continue };
-            let server = Arc::clone(&server);
-            let watcher = graceful.watcher();
-            tokio::spawn(async move {
-                server.serve(stream, peer, watcher).await;
-                drop(place);
-            });
+            if let Some(accepted) = accepted {
+                serve(accepted);
+            }
         }
-        drop(self.listener);
+        listener::close(self.listener, &places, unread_for).into_iter().for_each(serve);
+        let silence = SILENCE.min(limits.drain_timeout.0 / 2);
+        let connections = u32::try_from(limits.max_connections).unwrap_or(u32::MAX);
+        let drained = async {
+            // Until every place is free again, if that is sooner.
+            let _ = tokio::time::timeout(silence, places.acquire_many(connections)).await;
+            graceful.shutdown().await;
+        };
         tokio::select! {
-            () = graceful.shutdown() => Ended::Drained,
-            () = tokio::time::sleep(self.limits.drain_timeout.0) => Ended::CutOff,
+            () = drained => Ended::Drained,
+            () = tokio::time::sleep(limits.drain_timeout.0) => Ended::CutOff,
             _ = stage.wait_for(|s| *s == Stage::Stopped) => Ended::CutOff,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::eventually;
 use super::process::Process;
-use super::raw::Raw;
+use super::raw::{Raw, request};
 use super::server::Server;
 
 /// A request whose body has been asked for, so it is in flight, and is half sent.
@@ -41,12 +41,17 @@ async fn sigterm_makes_it_unready_then_drains_and_finishes_what_is_in_flight() {
     assert_eq!(server.admin("/livez").await, Some(200));
     assert_eq!(server.admin("/readyz").await, Some(200));
     let mut slow = in_flight(&server).await;
+    let mut kept = Raw::opened(server.address, &request("kept")).await;
+    assert!(!kept.answer().await.unwrap().head.contains("connection: close"));
 
     server.process.signal("TERM");
     not_ready(&server).await;
     assert_eq!(server.admin("/livez").await, Some(200));
     assert!(accepts(&server).await, "closed before load balancers could notice");
     assert_eq!(server.site_token().await.status, 200);
+    kept.send(&request("last")).await;
+    assert!(kept.answer().await.unwrap().head.contains("connection: close"));
+    kept.closed().await;
 
     eventually("the listener closes", async || (!accepts(&server).await).then_some(())).await;
     slow.send("cd").await;
@@ -88,12 +93,39 @@ async fn what_does_not_finish_in_time_is_cut_off() {
 async fn idle_connections_do_not_hold_up_the_end() {
     let server = Server::demo(&[("CAMBIO__SERVER__LIMITS__DRAIN_TIMEOUT", "60s")]).await;
     let silent = Raw::connect(server.address).await;
-    let mut kept = Raw::opened(server.address, &super::raw::request("kept")).await;
+    let mut kept = Raw::opened(server.address, &request("kept")).await;
     assert_eq!(kept.answer().await.unwrap().status, 404);
     assert_eq!(server.site_token().await.status, 200);
     assert_eq!(server.stop("TERM").await.code, Some(0));
     kept.closed().await;
     silent.closed().await;
+}
+
+#[tokio::test]
+async fn requests_that_came_before_the_end_are_answered() {
+    const EACH: usize = 20;
+    let server = Server::demo(&[]).await;
+    let mut clients = Vec::new();
+    for _ in 0..EACH {
+        let mut kept = Raw::opened(server.address, &request("kept")).await;
+        assert_eq!(kept.answer().await.unwrap().status, 404);
+        clients.push(kept);
+    }
+    // When it wakes, all this has happened: requests on connections that it kept, connections that it has
+    // not accepted, with a request, and the signal.
+    server.process.signal("STOP");
+    for kept in &mut clients {
+        kept.send(&request("again")).await;
+    }
+    for _ in 0..EACH {
+        clients.push(Raw::opened(server.address, &request("new")).await);
+    }
+    server.process.signal("TERM");
+    server.process.signal("CONT");
+    for client in &mut clients {
+        assert_eq!(client.answer().await.expect("an answer").status, 404);
+    }
+    assert_eq!(server.process.ended().await.code, Some(0));
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ mod started;
 mod store_tls;
 pub(crate) mod visitor;
 
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,17 @@ where
         }
         assert!(started.elapsed() < DEADLINE, "still not so after {DEADLINE:?}: {what}");
         tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Says what a test has measured: to whoever looks at its output, and in the file that
+/// `CAMBIO_TEST_FIGURES` names. `scripts/test` shows that one, because nobody sees what a test says that passes.
+pub(crate) fn figures(line: &str) {
+    println!("{line}");
+    if let Some(path) = std::env::var_os("CAMBIO_TEST_FIGURES") {
+        let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+        // One write, so that lines of tests that run beside each other stay whole.
+        file.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 }
 

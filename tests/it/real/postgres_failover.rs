@@ -13,7 +13,7 @@ use serde_json::json;
 use super::postgres::{self, PASSWORD, Postgres, USER};
 use super::redis_load::{Load, Nodes, all_refresh, nodes};
 use super::server::{Folder, Server};
-use super::{eventually, free_port};
+use super::{eventually, figures, free_port};
 use crate::support::OPERATOR_TENANT;
 
 const CLIENTS: usize = 12;
@@ -143,14 +143,14 @@ async fn a_promoted_standby_is_found_and_nothing_acknowledged_is_lost() {
 
     let seen = load.end().await;
     all_refresh(&nodes, &seen).await;
-    println!(
+    figures(&format!(
         "postgres failover: {} answers good, {} refused, {} sessions kept, longest {:?}, \
          {found:?} from pg_ctl promote to the first success",
         seen.good,
         seen.refused,
         seen.pairs.len(),
         seen.longest
-    );
+    ));
     assert!(seen.longest < BOUND, "{:?}", seen.longest);
 }
 
@@ -199,14 +199,14 @@ async fn an_old_primary_that_takes_writes_again_gets_none() {
     let seen = load.end().await;
     all_refresh(&nodes, &seen).await;
     assert_eq!(sessions().await, before, "the old primary has been written to");
-    println!(
+    figures(&format!(
         "postgres with its old primary back: {} answers good, {} refused, {} sessions kept, \
          longest {:?}",
         seen.good,
         seen.refused,
         seen.pairs.len(),
         seen.longest
-    );
+    ));
     assert!(seen.longest < BOUND, "{:?}", seen.longest);
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::postgres::{self, PASSWORD, Postgres, USER};
 use super::proxy::{Network, Proxy};
-use super::{eventually, persistently};
+use super::{eventually, figures, persistently};
 use crate::support::{Answer, Call, Fixture};
 
 /// A node on the database that this port leads to.
@@ -167,7 +167,7 @@ async fn a_partition_from_the_database_is_503_in_bounded_time_and_heals() {
         }
     })
     .await;
-    println!("partitions: {good} refreshes, {unavailable} answered 503, none 401");
+    figures(&format!("partitions: {good} refreshes, {unavailable} answered 503, none 401"));
 }
 
 /// After a failover a proxy in front may lead to what is a standby now.

@@ -1,8 +1,9 @@
 //! A TCP proxy that does to connections what networks do: lets nothing through, breaks them, takes
-//! its time, or loses an answer after the server has done what it was asked. Knows no protocol.
+//! its time, or loses an answer after the server has done what it was asked; or changes what answers
+//! say. Knows no protocol.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -38,6 +39,8 @@ struct Shared {
     target: AtomicU16,
     /// The answer to what has these bytes in it is to be lost.
     armed: Mutex<Option<&'static [u8]>>,
+    /// What answers say, and what they are to say.
+    instead: OnceLock<Vec<(String, String)>>,
     came: AtomicUsize,
     over: AtomicUsize,
 }
@@ -66,6 +69,12 @@ impl Proxy {
     /// Sends new connections to this port.
     pub(crate) fn aim(&self, port: u16) {
         self.shared.target.store(port, Ordering::SeqCst);
+    }
+
+    /// Has answers say the second of a pair wherever they say the first, which is as long.
+    pub(crate) fn says_instead(&self, pairs: Vec<(String, String)>) {
+        assert!(pairs.iter().all(|(what, instead)| what.len() == instead.len()));
+        self.shared.instead.set(pairs).unwrap();
     }
 
     /// From now on, for connections that are there, too.
@@ -118,6 +127,18 @@ impl Shared {
         }
         found
     }
+
+    /// Changes what is answered.
+    fn change(&self, answer: &mut [u8]) {
+        for (what, instead) in self.instead.get().into_iter().flatten() {
+            for at in 0..(answer.len() + 1).saturating_sub(what.len()) {
+                let said = &mut answer[at..at + what.len()];
+                if said == what.as_bytes() {
+                    said.copy_from_slice(instead.as_bytes());
+                }
+            }
+        }
+    }
 }
 
 /// Carries one connection until it is over or the network breaks.
@@ -158,6 +179,7 @@ async fn through(client: TcpStream, network: watch::Receiver<Network>, shared: &
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(n @ 1..) = from_server.read(&mut buffer).await {
             arrives(&network).await;
+            shared.change(&mut buffer[..n]);
             if is_lost.load(Ordering::SeqCst) || to_client.write_all(&buffer[..n]).await.is_err() {
                 return;
             }

@@ -2,6 +2,7 @@
 //! cluster to another node. Clients are told 503 at most, never 401; nothing that was acknowledged is lost;
 //! nobody starts Cambio again. (`fleet` has masters that are killed.)
 
+use super::figures;
 use super::redis::PASSWORD;
 use super::redis_cluster::RedisCluster;
 use super::redis_load::{Load, all_refresh, nodes};
@@ -28,7 +29,7 @@ async fn a_master_that_sentinels_depose_is_left_for_its_successor() {
     load.goes_on(200).await;
     let seen = load.end().await;
     all_refresh(&nodes, &seen).await;
-    eprintln!("sentinel change of masters: {} good, {} refused", seen.good, seen.refused);
+    figures(&format!("sentinel change of masters: {} good, {} refused", seen.good, seen.refused));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,5 +45,5 @@ async fn slots_move_to_another_node_of_a_cluster_under_load() {
     load.goes_on(200).await;
     let seen = load.end().await;
     all_refresh(&nodes, &seen).await;
-    eprintln!("slots moved: {} good, {} refused", seen.good, seen.refused);
+    figures(&format!("slots moved: {} good, {} refused", seen.good, seen.refused));
 }

@@ -4,11 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::eventually;
 use super::proxy::{Network, Proxy};
 use super::redis::{PASSWORD, Redis};
 use super::redis_cluster::{NODES, RedisCluster};
 use super::redis_load::{Load, Nodes, Seen, all_refresh, nodes};
+use super::{eventually, figures};
 
 const CLIENTS: usize = 8;
 /// What an answer may take when Redis takes its deadline: that, and a busy machine.
@@ -32,13 +32,13 @@ async fn is_ready(nodes: &Nodes) {
 }
 
 fn show(what: &str, seen: &Seen) {
-    eprintln!(
+    figures(&format!(
         "{what}: {} answers good, {} refused, {} sessions kept, longest {:?}",
         seen.good,
         seen.refused,
         seen.pairs.len(),
         seen.longest
-    );
+    ));
     assert!(seen.longest < BOUND, "{:?}", seen.longest);
 }
 

@@ -3,6 +3,7 @@
 
 use redis::Value;
 
+use super::proxy::Proxy;
 use super::redis::{PASSWORD, Redis};
 use super::server::{Folder, Server};
 use super::{eventually, free_port};
@@ -47,6 +48,25 @@ impl Watched {
     /// `host:port` of every sentinel.
     pub(crate) fn places(&self) -> Vec<String> {
         self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect()
+    }
+
+    /// Proxies to all of it, for somebody who has no other way, and where the sentinels' are: those
+    /// have sentinels name the servers' proxies.
+    pub(crate) async fn behind_proxies(&self) -> (Vec<Proxy>, Vec<String>) {
+        let (mut proxies, mut ports) = (Vec::new(), Vec::new());
+        for server in &self.servers {
+            let proxy = Proxy::to(server.port).await;
+            ports.push([server.port, proxy.port].map(|port| format!("\r\n{port}\r\n")).into());
+            proxies.push(proxy);
+        }
+        let mut places = Vec::new();
+        for sentinel in &self.sentinels {
+            let proxy = Proxy::to(sentinel.port).await;
+            proxy.says_instead(ports.clone());
+            places.push(format!("127.0.0.1:{}", proxy.port));
+            proxies.push(proxy);
+        }
+        (proxies, places)
     }
 
     /// Waits until the sentinels know each other and the master has so many replicas in step.

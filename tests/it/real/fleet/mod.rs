@@ -2,6 +2,7 @@
 //! an async function over a [`Fleet`]; `on_every_shared_store!` makes a test of it for each
 //! store that nodes can share.
 
+mod client;
 mod ledger;
 mod load;
 mod node;
@@ -57,7 +58,8 @@ impl Fleet {
 
 /// One process, so that it ends with its pid. It asks the next node when one is gone, or says that
 /// it cannot serve. A refresh gets the same pair from whoever is asked again; what is used up by the
-/// first call that is carried out is asked again only when it cannot have been sent.
+/// first call that is carried out is asked again only when it cannot have been sent. It gives up idle
+/// connections sooner than a node that is to end closes them, for what is sent meanwhile would be lost.
 fn nginx(port: u16, nodes: &[Node]) -> String {
     let servers: String =
         nodes.iter().map(|node| format!("server 127.0.0.1:{} max_fails=0; ", node.port)).collect();
@@ -68,7 +70,7 @@ http {{
     access_log off;
     client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-    upstream cambio {{ {servers} keepalive 32; }}
+    upstream cambio {{ {servers} keepalive 32; keepalive_timeout 500ms; }}
     server {{
         listen 127.0.0.1:{port};
         proxy_http_version 1.1;

@@ -118,6 +118,7 @@ async fn serving(folder: &Path) -> Process {
     process
 }
 
+/// It says for a second that it is to end: twice as long as nginx keeps idle connections.
 /// A refresh that was carried out when the store went away, and not acknowledged, is found again
 /// within `refresh_grace`: it is longer than a busy machine takes to bring a store back.
 fn configuration(port: u16, admin: u16, store: &str) -> String {
@@ -127,6 +128,7 @@ fn configuration(port: u16, admin: u16, store: &str) -> String {
 server.listen = "127.0.0.1:{port}"
 server.trusted_proxies = ["127.0.0.1/32"]
 server.limits.request_timeout = "{request_timeout}s"
+server.limits.drain_delay = "1s"
 admin.listen = "127.0.0.1:{admin}"
 keys.encryption_key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 [store]

@@ -8,8 +8,12 @@ use super::stores::{Shared, on_every_shared_store};
 on_every_shared_store! {
     a_session_is_the_same_at_every_node,
     a_rolling_restart_under_load_fails_no_request,
-    a_node_that_is_killed_under_load_is_not_noticed,
+    a_node_that_is_killed_loses_nothing_acknowledged,
 }
+
+/// Clients that refresh, and such that sign on and out.
+const REFRESHING: usize = 8;
+const COMING: usize = 4;
 
 async fn a_session_is_the_same_at_every_node(store: &Shared) {
     let fleet = Fleet::start(3, &store.table).await;
@@ -37,22 +41,24 @@ async fn a_session_is_the_same_at_every_node(store: &Shared) {
 
 async fn a_rolling_restart_under_load_fails_no_request(store: &Shared) {
     let mut fleet = Fleet::start(3, &store.table).await;
-    let load = Load::start(&fleet, 8, 0).await;
+    let load = Load::start(&fleet, REFRESHING, COMING).await;
     for node in 0..fleet.nodes.len() {
         fleet.nodes[node].restart().await;
         load.goes_on(50).await;
     }
-    assert_eq!(load.end(&fleet, "rolling restart of three nodes").await, 0);
+    let what = format!("rolling restart of three nodes on {}", store.name);
+    assert_eq!(load.end(&fleet, &what).await, 0);
 }
 
-async fn a_node_that_is_killed_under_load_is_not_noticed(store: &Shared) {
+async fn a_node_that_is_killed_loses_nothing_acknowledged(store: &Shared) {
     let mut fleet = Fleet::start(2, &store.table).await;
-    let load = Load::start(&fleet, 8, 0).await;
+    let load = Load::while_nodes_die(&fleet, REFRESHING, COMING).await;
     for node in 0..fleet.nodes.len() {
         fleet.nodes[node].kill();
         load.goes_on(50).await;
         fleet.nodes[node].start_again().await;
         load.goes_on(50).await;
     }
-    assert_eq!(load.end(&fleet, "SIGKILL of each of two nodes").await, 0);
+    let what = format!("SIGKILL of each of two nodes on {}", store.name);
+    assert_eq!(load.end(&fleet, &what).await, 0);
 }
