@@ -137,7 +137,8 @@ async fn sessions_of_the_fourth_schema_are_swept_whoever_begins_them() {
 
     let store = open_at(&path).await.unwrap();
     // As a process of the fourth schema does that still has the file open.
-    let begin = "INSERT INTO sessions SELECT id + 1, ends_at, number + 4096, tenant, account, service,
+    let begin =
+        "INSERT INTO sessions SELECT id + 1, ends_at, number + 4096, tenant, account, service,
             device, device_class, device_state, upstream, begun_at, generation, issued_at,
             expires_at + 5, evicted, facts FROM sessions WHERE number = 2";
     assert_eq!(old.execute(begin, ()).unwrap(), 1);
