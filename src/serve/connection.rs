@@ -100,7 +100,8 @@ impl Server {
             async move {
                 let mut answer = answer.await?;
                 // A client that reuses the connection could meet its end with a request that nobody may repeat.
-                if says_last && *stage.borrow() > Stage::Running {
+                // Any change is one towards the end. Unlike a look at the stage itself, this takes no lock.
+                if says_last && stage.has_changed().unwrap_or(true) {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(answer)
