@@ -5,19 +5,11 @@ use cambio::domain::{SecretString, Subject, Timestamp};
 use cambio::sso::{SignedCookiePayload, issue_signed_cookie};
 use serde_json::{Value, json};
 
-use super::config::{SECRET, write};
+use super::config::{ONE_TENANT, SECRET, write};
 use super::server::{Answer, Server, log_lines, send};
 
-const CONFIG: &str = r#"
-[server]
-listen = "127.0.0.1:0"
-[admin]
-listen = "127.0.0.1:0"
-[store]
-kind = "memory"
-[validators.portal]
-kind = "signed_cookie"
-secrets = ["a secret of forty bytes for the tests..."]
+/// A tenant whose users show the portal's cookie to `signOn`, beside [`ONE_TENANT`].
+const NAGRA: &str = r#"
 [tenants.nagra.ags]
 [[tenants.nagra.services]]
 name = "Portal"
@@ -40,14 +32,17 @@ async fn sign_on(server: &Server, accounts: u32) -> Answer {
     let cookie = issue_signed_cookie(&SecretString::new(SECRET), &payload);
     let body =
         json!({"parameters": [{"name": "cookie", "value": cookie}], "deviceInformation": {}});
-    let request = server.client.post(server.url("/ags/signOn"));
-    send(request.header("x-auth-service-id", "Portal").body(body.to_string())).await.unwrap()
+    let request = server.client.post(server.url("/ags/signOn")).body(body.to_string());
+    let request = request.header("nv-tenant-id", "nagra").header("x-auth-service-id", "Portal");
+    send(request).await.unwrap()
 }
 
 #[tokio::test]
 async fn more_accounts_than_are_offered_are_in_the_audit_log() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::serve(&write(dir.path(), "cambio.toml", CONFIG), &[]).await;
+    let server =
+        Server::serve(&write(dir.path(), "cambio.toml", &format!("{ONE_TENANT}{NAGRA}")), &[])
+            .await;
     for accounts in [64, 66] {
         let answer = sign_on(&server, accounts).await;
         assert_eq!(answer.status, 300, "{answer:?}");
