@@ -223,7 +223,7 @@ prepare_growth() {
     *-signon*)
         count=$((FEW / 2))
         [[ $1 != *-all,* ]] || count=$AROUND
-        head -n "$count" "$SIDE/all-operator-tokens" >"$SIDE/operator-tokens"
+        accounts_of_round "$count" >"$SIDE/operator-tokens"
         if [[ $SIDE == "$WORK/floor" ]]; then few_again; else start_crowd; fi
         mint $((RATE * (SECONDS_EACH + WARM_SECONDS) * 5 / 4 + 5000))
         local warmed
@@ -234,6 +234,15 @@ prepare_growth() {
         ;;
     esac
     sed -n "$((first + 1)),$((first + count))p" "$SIDE/all-refresh" >"$SIDE/refresh"
+}
+
+# accounts_of_round COUNT: others each time, where there are as many; the few begin anew as well. The same ones would
+# have many more devices in the end than any of the few.
+accounts_of_round() {
+    local count=$1 there
+    there=$(wc -l <"$SIDE/all-operator-tokens")
+    ((count <= there)) || count=$there
+    sed -n "$((round % (there / count) * count + 1)),+$((count - 1))p" "$SIDE/all-operator-tokens"
 }
 
 # crowd_bytes COUNT: what the store of $SIDE takes, by the number of sessions.
