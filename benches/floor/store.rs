@@ -3,14 +3,16 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
+use tokio::sync::Semaphore;
 
 use super::Error;
 
 /// Sessions that the refreshes go around.
 const SESSIONS: usize = 256;
 /// Connections to PostgreSQL, as many as Cambio has by default.
-const CONNECTIONS: usize = 8;
+const CONNECTIONS: usize = 16;
 /// As long as an account of the demo is.
 const ACCOUNT: &str =
     r#"{"id":"1001","user_id":"1001","profile_id":"DEFAULT","roles":["subscriber"]}"#;
@@ -31,8 +33,17 @@ return 'R' .. record
 /// Where sessions are.
 pub(crate) enum Store {
     None,
-    Redis { connection: MultiplexedConnection, script: redis::Script, turn: AtomicUsize },
-    Postgres { clients: Vec<tokio_postgres::Client>, turn: AtomicUsize },
+    Redis {
+        connection: MultiplexedConnection,
+        script: redis::Script,
+        turn: AtomicUsize,
+    },
+    /// Each connection serves one request at a time, as Cambio's do: a statement that waits for its commit holds no other up.
+    Postgres {
+        idle: Mutex<Vec<tokio_postgres::Client>>,
+        places: Semaphore,
+        turn: AtomicUsize,
+    },
 }
 
 impl Store {
@@ -77,19 +88,17 @@ impl Store {
         }
         let set_up = format!(
             "create table if not exists floor_sessions (
-                 tenant text, account text, number bigint, device text, service text, generation int,
+                 tenant text, account text, ends_at bigint, number bigint, device text, service text, generation int,
                  issued_at bigint, expires_at bigint, network boolean, profile text,
-                 primary key (tenant, account, number)) with (fillfactor = 50);
-             create table if not exists floor_devices (
-                 tenant text, account text, id text, state int, primary key (tenant, account, id));
-             insert into floor_devices values ('nagra', '1001', '{DEVICE}', 0) on conflict do nothing;
+                 primary key (tenant, account, ends_at, number)) with (fillfactor = 50);
              insert into floor_sessions
-                 select 'nagra', '1001', n, '{DEVICE}', 'Customer Auth Service', 1, 1795000000, 1795003600,
+                 select 'nagra', '1001', 1797592000, n, '{DEVICE}', 'Customer Auth Service', 1, 1795000000, 1795003600,
                         false, '{ACCOUNT}'
                  from generate_series(0, {SESSIONS} - 1) n on conflict do nothing"
         );
         clients[0].batch_execute(&set_up).await?;
-        Ok(Self::Postgres { clients, turn: AtomicUsize::new(0) })
+        let places = Semaphore::new(CONNECTIONS);
+        Ok(Self::Postgres { idle: Mutex::new(clients), places, turn: AtomicUsize::new(0) })
     }
 
     /// The one round trip.
@@ -108,27 +117,33 @@ impl Store {
                 let record: Vec<u8> = call.invoke_async(&mut connection.clone()).await?;
                 std::hint::black_box(record);
             }
-            Self::Postgres { clients, turn } => {
+            Self::Postgres { idle, places, turn } => {
                 use tokio_postgres::types::Type;
                 let n = turn.fetch_add(1, Ordering::Relaxed);
                 let number = i64::try_from(n % SESSIONS)?;
-                let row = clients[n % CONNECTIONS]
+                let _place = places.acquire().await?;
+                let client = idle.lock().pop().ok_or("a place without a connection")?;
+                let row = client
                     .query_typed(
                         "update floor_sessions s
-                         set generation = s.generation + 1, issued_at = $4, expires_at = $5
-                         from floor_devices d
-                         where s.tenant = $1 and s.account = $2 and s.number = $3
-                           and d.tenant = s.tenant and d.account = s.account and d.id = s.device and d.state = 0
+                         set generation = s.generation + 1, issued_at = $5, expires_at = least($6, s.ends_at),
+                             network = $7, profile = coalesce($8, s.profile)
+                         where s.tenant = $1 and s.account = $2 and s.ends_at = $3 and s.number = $4
                          returning s.generation, s.issued_at, s.expires_at, s.device, s.service, s.profile",
                         &[
                             (&"nagra", Type::TEXT),
                             (&"1001", Type::TEXT),
+                            (&1_797_592_000_i64, Type::INT8),
                             (&number, Type::INT8),
                             (&1_795_000_001_i64, Type::INT8),
                             (&1_795_003_601_i64, Type::INT8),
+                            (&false, Type::BOOL),
+                            (&None::<&str>, Type::TEXT),
                         ],
                     )
-                    .await?;
+                    .await;
+                idle.lock().push(client);
+                let row = row?;
                 std::hint::black_box(row);
             }
         }

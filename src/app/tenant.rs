@@ -117,8 +117,14 @@ async fn build_ags(
             problems.push(setting::join(path, key), "must be at least a second");
         }
     }
+    settings.sessions.check(&setting::join(path, "sessions"), problems);
     let tokens = settings.tokens.clone();
     let tokens = tokens.session(&setting::join(path, "tokens"), id, keys, problems).await?;
+    let (grace, refresh) = (settings.refresh_grace.0, tokens.lifetimes().refresh);
+    if grace > refresh {
+        let message = "must not be longer than tokens.refresh_ttl";
+        problems.push(setting::join(path, "refresh_grace"), message);
+    }
     Some(Ags {
         store: Arc::clone(parts.store),
         tokens,

@@ -25,7 +25,7 @@ pub(super) enum StoreCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Migrate {
-    /// Say how far the schema is; exit code 1 when it is not up to date
+    /// Say how far the schema is; exit code 1 when it is not up to date, 2 when nobody can say
     Check {
         #[command(flatten)]
         config: ConfigArgs,
@@ -50,7 +50,10 @@ impl StoreCommand {
 async fn check(settings: Settings) -> ExitCode {
     match settings.store.schema().await {
         Ok(schema) => say(schema),
-        Err(error) => fail(error),
+        Err(error) => {
+            fail(error);
+            ExitCode::from(2)
+        }
     }
 }
 

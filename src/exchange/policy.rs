@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use serde::Deserialize;
 
 use crate::account::Account;
+use crate::domain::setting::{Problems, join};
 use crate::session::{DeviceLimits, SessionLimit, WhenFull};
 
 /// `[tenants.<id>.ags.sessions]`.
@@ -15,15 +16,23 @@ use crate::session::{DeviceLimits, SessionLimit, WhenFull};
 pub struct SessionPolicy {
     /// The most sessions of an account; no limit if absent. Those of one SSO session count once.
     pub max: Option<NonZeroU32>,
-    /// What becomes of a sign-on that would need one more.
-    pub when_full: WhenFull,
+    /// What becomes of a sign-on that would need one more; `deny` if absent.
+    pub when_full: Option<WhenFull>,
 }
 
 impl SessionPolicy {
     /// What the store is to hold a sign-on to.
     #[must_use]
     pub fn limit(&self) -> Option<SessionLimit> {
-        self.max.map(|max| SessionLimit { max, when_full: self.when_full })
+        let when_full = self.when_full.unwrap_or_default();
+        self.max.map(|max| SessionLimit { max, when_full })
+    }
+
+    /// Notes what is wrong with it.
+    pub fn check(&self, path: &str, problems: &mut Problems) {
+        if self.max.is_none() && self.when_full.is_some() {
+            problems.push(join(path, "when_full"), "says nothing without max");
+        }
     }
 }
 

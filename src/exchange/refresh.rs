@@ -3,7 +3,7 @@
 
 use super::tenant::{Ags, Service, Tenant};
 use super::{ExchangeCx, ExchangeError, Forbidden};
-use crate::session::{Facts, NextPair, RefreshError, Refreshed, Session};
+use crate::session::{Facts, NextPair, Refreshed, Session};
 use crate::token::TokenPair;
 
 /// Refreshes a session.
@@ -40,21 +40,8 @@ pub async fn exchange(
         on_network: ags.location.on_network(&cx.client),
         grace: ags.refresh_grace,
     };
-    let session = match ags.store.refresh(&presented, next, cx.now).await {
-        Ok(Refreshed::Rotated(session) | Refreshed::Replayed(session)) => session,
-        Err(error) => {
-            if error == RefreshError::Reused {
-                tracing::warn!(
-                    target: "cambio::audit",
-                    { tenant.id = %tenant.id,
-                      account.id = %presented.account,
-                      device.id = %presented.device },
-                    "refresh token reused, session ended"
-                );
-            }
-            return Err(error.into());
-        }
-    };
+    let (Refreshed::Rotated(session) | Refreshed::Replayed(session)) =
+        ags.store.refresh(&presented, next, cx.now).await?;
 
     let pair = ags.tokens.mint_pair(&session, cx.now);
     Ok((session, pair))

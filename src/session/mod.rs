@@ -3,6 +3,7 @@
 //! noun; `settings.rs` is the only way to the backends. A raw token or cookie never
 //! reaches a store: only digests, ids and generations do.
 
+mod audit;
 mod error;
 mod memory;
 mod postgres;
@@ -67,7 +68,8 @@ pub trait SessionStore: Send + Sync + fmt::Debug {
     /// * Current generation: the next generation begins at `now` (`Rotated`).
     /// * The one before, no later than `grace` after the current one was issued: the current
     ///   generation again (`Replayed`). It is unused, or it would not be current.
-    /// * Anything else: reuse. The session ends, and the call says so.
+    /// * Anything else: reuse. The session ends, the call says so, and the backend writes the audit event: its
+    ///   caller may have gone.
     ///
     /// A device that is not active refuses without consuming anything.
     ///

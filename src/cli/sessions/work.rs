@@ -9,8 +9,8 @@ use crate::session::{Session, SessionId, Store, StoreError};
 
 /// Sessions looked at a time.
 const BATCH: u32 = 500;
-/// Sessions removed at a time: few enough not to hold up a server's writes for long.
-const PRUNED: u32 = 20_000;
+/// Sessions removed at a time: few enough not to hold up a server's writes for long, and to be gone within a call's time.
+const PRUNED: u32 = 5_000;
 
 /// Which sessions to list.
 pub(super) struct Wanted<'a> {
@@ -86,7 +86,7 @@ pub(super) async fn revoke(
 /// Sweeps until a whole walk over the store removes nothing more. A sweep may look at live
 /// sessions only and remove nothing, and yet not be through, so one alone does not say so.
 pub(super) async fn prune(store: &Arc<dyn Store>) -> Result<u64, StoreError> {
-    const IDLE_SWEEPS: u32 = 64;
+    const IDLE_SWEEPS: u32 = 128;
     let now = SystemClock.now();
     let (mut removed, mut idle) = (0, 0);
     while idle < IDLE_SWEEPS {

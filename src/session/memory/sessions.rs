@@ -5,6 +5,7 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, sweep};
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
+use crate::session::audit::Asked;
 use crate::session::rules::{self, Decision};
 use crate::session::{
     BeginError, Begun, DeviceRequest, NewSession, NextPair, Page, PageStart, PresentedRefresh,
@@ -65,6 +66,10 @@ impl SessionStore for MemoryStore {
             Decision::Replay(session) => Ok(Refreshed::Replayed(session)),
             Decision::End(why) => {
                 state.remove(&key);
+                drop(state);
+                if why == RefreshError::Reused {
+                    Asked::now().reused(presented);
+                }
                 Err(why)
             }
             Decision::Refuse(why) => Err(why),

@@ -9,6 +9,7 @@ use super::on::On;
 use super::row::{self, Stored};
 use super::value::Value;
 use crate::domain::Timestamp;
+use crate::session::audit::Asked;
 use crate::session::rules::{self, Decision};
 use crate::session::{
     LAST_GENERATION, NextPair, PresentedRefresh, RefreshError, Refreshed, Session,
@@ -22,6 +23,7 @@ pub(super) struct Refresh {
     pub(super) presented: PresentedRefresh,
     pub(super) next: NextPair,
     pub(super) now: Timestamp,
+    pub(super) asked: Asked,
 }
 
 /// Carried out once more after it happened, it answers the same pair as a retry's.
@@ -29,7 +31,7 @@ impl Operation for Refresh {
     type Answer = Result<Refreshed, RefreshError>;
 
     async fn run(&self, on: On<'_>) -> Result<Self::Answer, Error> {
-        let Self { presented, next, now } = self;
+        let Self { presented, next, now, asked } = self;
         let key = row::key(&presented.tenant, &presented.account, presented.id);
         let same = |account: &crate::account::Account| account.id == presented.account;
         if presented.generation < LAST_GENERATION
@@ -40,6 +42,9 @@ impl Operation for Refresh {
         }
         for _ in 0..LOOKS {
             let Some(Stored { session, evicted, device }) = find(on, &key).await? else {
+                if on.is_repeated {
+                    asked.perhaps_reused(presented);
+                }
                 return Ok(Err(RefreshError::Gone));
             };
             let seen = (session.generation, session.issued_at, session.expires_at);
@@ -58,6 +63,9 @@ impl Operation for Refresh {
                 }
                 Decision::End(why) => {
                     if end(on, &key, seen).await? {
+                        if why == RefreshError::Reused {
+                            asked.reused(presented);
+                        }
                         return Ok(Err(why));
                     }
                 }
@@ -70,7 +78,7 @@ impl Operation for Refresh {
 impl Refresh {
     /// The session with its next generation, if the presented one is current and all is well.
     async fn rotate(&self, on: On<'_>, key: &[Value<'_>]) -> Result<Option<Session>, Error> {
-        let Self { presented, next, now } = self;
+        let Self { presented, next, now, .. } = self;
         let Ok(generation) = i32::try_from(presented.generation) else { return Ok(None) };
         let profile = next.account.as_ref().map(row::json_text).transpose()?;
         let values = row::with(

@@ -14,6 +14,7 @@ use super::sweep::Sweep;
 use super::value::Value;
 use super::{PostgresStore, page};
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
+use crate::session::audit::Asked;
 use crate::session::{
     BeginError, Begun, NewSession, NextPair, Page, PageStart, PresentedRefresh, RefreshError,
     Refreshed, Session, SessionId, SessionStore, StoreError,
@@ -31,7 +32,8 @@ impl SessionStore for PostgresStore {
         next: NextPair,
         now: Timestamp,
     ) -> Result<Refreshed, RefreshError> {
-        self.call(Refresh { presented: presented.clone(), next, now }).await?
+        let (presented, asked) = (presented.clone(), Asked::now());
+        self.call(Refresh { presented, next, now, asked }).await?
     }
 
     async fn session(

@@ -18,6 +18,8 @@ pub(super) mod settings;
 mod tickets;
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -39,7 +41,11 @@ const SLACK: i64 = 60;
 const FOREVER: i64 = 3_000_000_000;
 
 /// Redis servers and what is asked of them.
-pub(super) struct RedisStore {
+#[derive(Clone)]
+pub(super) struct RedisStore(Arc<Shared>);
+
+/// What calls share.
+pub(super) struct Shared {
     masters: Masters,
     names: Names,
     scripts: Scripts,
@@ -54,6 +60,8 @@ pub(super) struct RedisStore {
 /// What a script that writes was answered.
 struct Done {
     value: Value,
+    /// The first try may have done it: its answer was lost.
+    is_repeated: bool,
     /// Why it must not be acknowledged yet.
     missing: Option<String>,
 }
@@ -61,14 +69,14 @@ struct Done {
 impl RedisStore {
     /// Looks whether the servers are there and fit; fails like [`Self::ready`].
     pub(super) async fn open(settings: &RedisStoreSettings) -> Result<Self, StoreError> {
-        let store = Self {
+        let store = Self(Arc::new(Shared {
             masters: settings.masters()?,
             names: Names::new(&settings.prefix),
             scripts: Scripts::new(),
             deadline: settings.deadline.0,
             replicas: settings.replicas(),
             warned: AtomicBool::new(false),
-        };
+        }));
         store.ready().await?;
         Ok(store)
     }
@@ -81,11 +89,22 @@ impl RedisStore {
         keys: &[&str],
         args: &[&[u8]],
     ) -> Result<Done, StoreError> {
-        let deadline = Instant::now() + self.deadline;
+        self.write_until(self.ends(), script, keys, args).await
+    }
+
+    /// The same, for a call that asks more than once.
+    async fn write_until(
+        &self,
+        deadline: Instant,
+        script: &Script,
+        keys: &[&str],
+        args: &[&[u8]],
+    ) -> Result<Done, StoreError> {
         let first: Vec<_> = args.iter().copied().chain([b"0".as_slice()]).collect();
         let call = script.on(keys, &first).waiting(self.replicas);
         let mut answer = self.masters.call(keys[0], call, deadline).await;
-        if matches!(&answer, Err(Fault { kind: FaultKind::Lost, .. })) {
+        let is_repeated = matches!(&answer, Err(Fault { kind: FaultKind::Lost, .. }));
+        if is_repeated {
             let second: Vec<_> = args.iter().copied().chain([b"1".as_slice()]).collect();
             let call = script.on(keys, &second).waiting(self.replicas);
             answer = self.masters.call(keys[0], call, deadline).await;
@@ -95,17 +114,39 @@ impl RedisStore {
         let missing = replicas
             .filter(|have| *have < needed)
             .map(|have| format!("written, but {have} of {needed} replicas have it in time"));
-        Ok(Done { value, missing })
+        Ok(Done { value, is_repeated, missing })
     }
 
     /// Asks something that changes nothing about one key's slot.
     async fn read(&self, key: &str, call: impl Fn() -> Call) -> Result<Value, StoreError> {
-        let deadline = Instant::now() + self.deadline;
+        self.read_until(self.ends(), key, call).await
+    }
+
+    /// The same, for a call that asks more than once.
+    async fn read_until(
+        &self,
+        deadline: Instant,
+        key: &str,
+        call: impl Fn() -> Call,
+    ) -> Result<Value, StoreError> {
         let mut answer = self.masters.call(key, call(), deadline).await;
         if matches!(&answer, Err(Fault { kind: FaultKind::Lost, .. })) {
             answer = self.masters.call(key, call(), deadline).await;
         }
         answer.map(|answer| answer.value).map_err(|e| unavailable(&e))
+    }
+
+    /// When a call that begins now ends at the latest.
+    fn ends(&self) -> Instant {
+        Instant::now() + self.deadline
+    }
+}
+
+impl Deref for RedisStore {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 

@@ -8,6 +8,7 @@ use redis::Value;
 use super::names::AccountNames;
 use super::{RedisStore, record, time_to_live, unreadable};
 use crate::domain::Timestamp;
+use crate::session::audit::Asked;
 use crate::session::{
     DeviceState, LAST_GENERATION, NextPair, PresentedRefresh, RefreshError, Refreshed, Session,
     StoreError, rules,
@@ -19,6 +20,7 @@ impl RedisStore {
         presented: &PresentedRefresh,
         next: &NextPair,
         now: Timestamp,
+        asked: &Asked,
     ) -> Result<Refreshed, RefreshError> {
         if next.account.as_ref().is_some_and(|account| account.id != presented.account) {
             return Err(RefreshError::Gone);
@@ -28,9 +30,10 @@ impl RedisStore {
         let expires_at = next.expires_at.min(presented.id.ends_at);
         let account = next.account.as_ref().map(record::json).transpose()?.unwrap_or_default();
         let unheard = keys.unheard(&record::field(presented.id));
-        let deadline = Instant::now() + self.deadline;
+        let deadline = self.ends();
         let done = self
-            .write(
+            .write_until(
+                deadline,
                 &self.scripts.refresh,
                 &[&keys.sessions, &keys.devices],
                 &[
@@ -54,11 +57,18 @@ impl RedisStore {
         // What was written counts once replicas have it; a refusal counts at once.
         let Value::BulkString(answer) = &done.value else { return Err(unknown().into()) };
         let refusal = match answer.first() {
-            Some(b'N') => return Err(self.why_gone(&keys, presented, &owner, now).await?),
+            Some(b'N') => {
+                let why = self.why_gone(&keys, presented, &owner, (now, deadline)).await?;
+                if done.is_repeated && why == RefreshError::Gone {
+                    asked.perhaps_reused(presented);
+                }
+                return Err(why);
+            }
             Some(b'G') => RefreshError::Gone,
             Some(b'D') => RefreshError::DeviceDisabled,
             Some(b'X') => RefreshError::DeviceDeleted,
             Some(b'U') => {
+                asked.reused(presented);
                 done.acknowledged()?;
                 RefreshError::Reused
             }
@@ -115,12 +125,14 @@ impl RedisStore {
         keys: &AccountNames,
         presented: &PresentedRefresh,
         owner: &str,
-        now: Timestamp,
+        (now, deadline): (Timestamp, Instant),
     ) -> Result<RefreshError, StoreError> {
         let note = format!("{}{}", keys.gone(), record::field(presented.id));
         let device = presented.device.as_str().as_bytes();
         let answer = self
-            .read(&keys.sessions, || self.scripts.gone.on(&[&note, &keys.devices], &[device]))
+            .read_until(deadline, &keys.sessions, || {
+                self.scripts.gone.on(&[&note, &keys.devices], &[device])
+            })
             .await?;
         let Value::Array(answer) = answer else { return Err(unknown()) };
         let [Value::BulkString(note), device] = &answer[..] else { return Ok(RefreshError::Gone) };

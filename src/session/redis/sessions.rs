@@ -6,6 +6,7 @@ use redis::{Cmd, Value};
 
 use super::{RedisStore, record, unreadable};
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
+use crate::session::audit::Asked;
 use crate::session::{
     BeginError, Begun, NewSession, NextPair, Page, PageStart, PresentedRefresh, RefreshError,
     Refreshed, Session, SessionId, SessionStore, StoreError, rules,
@@ -23,7 +24,11 @@ impl SessionStore for RedisStore {
         next: NextPair,
         now: Timestamp,
     ) -> Result<Refreshed, RefreshError> {
-        self.rotate(presented, &next, now).await
+        let (store, presented, asked) = (self.clone(), presented.clone(), Asked::now());
+        // To its end, whoever hangs up: what the answer says may have to be noted.
+        let call = async move { store.rotate(&presented, &next, now, &asked).await };
+        let refreshed = tokio::spawn(call).await;
+        refreshed.map_err(|e| StoreError(format!("redis: a refresh has stopped: {e}")))?
     }
 
     async fn session(

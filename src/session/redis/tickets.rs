@@ -28,15 +28,13 @@ impl TicketStore for RedisStore {
         digest: OneTimeClaim,
         now: Timestamp,
     ) -> Result<Option<Ticket>, StoreError> {
-        let key = self.names.ticket_owner(&digest);
-        let Value::BulkString(owner) = self.read(&key, || Cmd::get(&key).into()).await? else {
-            return Ok(None);
-        };
+        let (key, ends) = (self.names.ticket_owner(&digest), self.ends());
+        let owner = self.read_until(ends, &key, || Cmd::get(&key).into()).await?;
+        let Value::BulkString(owner) = owner else { return Ok(None) };
         let (tenant, account) = read_owner(&owner).ok_or_else(|| unreadable("ticket"))?;
         let key = self.names.account(&tenant, &account).ticket(&digest);
-        let Value::BulkString(record) = self.read(&key, || Cmd::get(&key).into()).await? else {
-            return Ok(None);
-        };
+        let record = self.read_until(ends, &key, || Cmd::get(&key).into()).await?;
+        let Value::BulkString(record) = record else { return Ok(None) };
         let ticket = record::ticket(tenant, account, &record)?;
         Ok(Some(ticket).filter(|ticket| rules::alive(ticket.expires_at, now)))
     }

@@ -10,6 +10,7 @@ use super::memtable::{AccountKey, Change, Generation, SessionKey, Tx, View};
 use super::{SqliteStore, accounts, begin, page, place, refresh, row, sweep};
 use crate::domain::identity::OneTimeClaim;
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
+use crate::session::audit::Asked;
 use crate::session::{
     BeginError, Begun, NewSession, NextPair, Page, PageStart, PresentedRefresh, RefreshError,
     Refreshed, Session, SessionId, SessionStore, StoreError, UpstreamSession, rules,
@@ -35,8 +36,15 @@ impl SessionStore for SqliteStore {
         next: NextPair,
         now: Timestamp,
     ) -> Result<Refreshed, RefreshError> {
-        let presented = presented.clone();
-        self.writer.write(move |tx| refresh::refresh(tx, &presented, next, now)).await?
+        let (presented, asked) = (Arc::new(presented.clone()), Asked::now());
+        let of = Arc::clone(&presented);
+        let refresh = move |tx: &mut Tx<'_>| refresh::refresh(tx, &of, next, now);
+        let say = move |refreshed: &Result<_, _>| {
+            if *refreshed == Err(RefreshError::Reused) {
+                asked.reused(&presented);
+            }
+        };
+        self.writer.write_and_say(refresh, say).await?
     }
 
     async fn session(

@@ -67,8 +67,18 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.write_and_say(work, |_| {}).await
+    }
+
+    /// The same, and `say` looks at what was committed, even when nobody waits for it any more.
+    pub(super) async fn write_and_say<T, F, S>(&self, work: F, say: S) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+        S: FnOnce(&T) + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending { work: Some(work), outcome: None, reply });
+        let job = Box::new(Pending { work: Some(work), outcome: None, say, reply });
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.try_send(job).map_err(|e| match e {
             TrySendError::Full(_) => StoreError("too many writes are waiting".to_owned()),
@@ -105,16 +115,18 @@ trait Job: Send {
     fn answer(self: Box<Self>, failed: Option<&StoreError>);
 }
 
-struct Pending<T, F> {
+struct Pending<T, F, S> {
     work: Option<F>,
     outcome: Option<Result<T, StoreError>>,
+    say: S,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T, F> Job for Pending<T, F>
+impl<T, F, S> Job for Pending<T, F, S>
 where
     T: Send,
     F: FnOnce(&mut Tx<'_>) -> rusqlite::Result<T> + Send,
+    S: FnOnce(&T) + Send,
 {
     fn wanted(&self) -> bool {
         !self.reply.is_closed()
@@ -135,6 +147,9 @@ where
             Some(error) => Err(error.clone()),
             None => self.outcome.unwrap_or_else(|| Err(stopped())),
         };
+        if let Ok(committed) = &outcome {
+            (self.say)(committed);
+        }
         // Nobody may wait any more: then nobody is told.
         let _ = self.reply.send(outcome);
     }

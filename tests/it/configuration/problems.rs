@@ -35,6 +35,12 @@ const UNREADABLE: &[(&str, &[&str])] = &[
     ("keys.encryption_kee = \"x\"", &["keys.encryption_kee"]),
     ("tenants.\"a b\" = {}", &["tenants.a b"]),
     ("tenants.x.ags.ticket_ttl = \"soon\"", &["tenants.x.ags.ticket_ttl"]),
+    ("tenants.x.ags.sessions.max = 0", &["tenants.x.ags.sessions.max"]),
+    (
+        "tenants.x.ags.sessions = { max = 1, when_full = \"evict\" }",
+        &["tenants.x.ags.sessions.when_full"],
+    ),
+    ("tenants.x.ags.sessions = { maximum = 1 }", &["tenants.x.ags.sessions.maximum"]),
     ("tenants.x.ags.location.allow = [\"Switzerland\"]", &["tenants.x.ags.location.allow.0"]),
     ("tenants.x.services = [{ name = \"\", validator = \"v\" }]", &["tenants.x.services.0.name"]),
     ("tenants.x.answerhub = {}", &["tenants.x.answerhub"]),
@@ -120,6 +126,11 @@ const DANGLING: &[(&str, &[&str])] = &[
     ),
     ("tenants.nagra.ags.device_id_prefix = \"é\"", &["tenants.nagra.ags.device_id_prefix"]),
     ("tenants.nagra.ags.ticket_ttl = \"0s\"", &["tenants.nagra.ags.ticket_ttl"]),
+    ("tenants.nagra.ags.refresh_grace = \"3days\"", &["tenants.nagra.ags.refresh_grace"]),
+    (
+        "tenants.nagra.ags.sessions.when_full = \"evict_idle\"",
+        &["tenants.nagra.ags.sessions.when_full"],
+    ),
     ("tenants.nagra.ags.tokens.ttl = \"1h\"", &["tenants.nagra.ags.tokens.ttl"]),
     (
         "tenants.nagra.ags.tokens = { access_ttl = \"3days\" }",

@@ -151,6 +151,7 @@ async fn a_schema_is_checked_and_applied_by_hand() {
     assert!(sessions.stderr.contains("cambio store migrate"), "{}", sessions.stderr);
     file.pragma_update(None, "user_version", 999).unwrap();
     let newer = operator.run(&check).await;
+    assert_eq!(newer.code, Some(2));
     assert!(newer.stderr.contains("newer version"), "{}", newer.stderr);
 }
 

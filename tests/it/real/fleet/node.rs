@@ -119,8 +119,6 @@ async fn serving(folder: &Path) -> Process {
 }
 
 /// It says for a second that it is to end: twice as long as nginx keeps idle connections.
-/// A refresh that was carried out when the store went away, and not acknowledged, is found again
-/// within `refresh_grace`: it is longer than a busy machine takes to bring a store back.
 fn configuration(port: u16, admin: u16, store: &str) -> String {
     let request_timeout = REQUEST_TIMEOUT.as_secs();
     format!(
@@ -136,7 +134,6 @@ keys.encryption_key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 [validators.tickets]
 kind = "session_token"
 [tenants.nagra.ags]
-refresh_grace = "300s"
 operator.keys = [{{ kid = "head-end-1", secret = "{OPERATOR_SECRET}" }}]
 [[tenants.nagra.services]]
 name = "{SERVICE}"
