@@ -119,7 +119,8 @@ pub trait SessionStore: Send + Sync + fmt::Debug {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Ends all sessions of this account and answers how many were alive. Its devices stay.
+    /// Ends all sessions of this account and answers how many were alive. Its devices stay. (What has expired goes
+    /// as well: by another node's clock it may not have.)
     ///
     /// # Errors
     /// [`StoreError`].

@@ -64,6 +64,10 @@ pub(super) const DELETED_KEPT: u32 = 100;
 /// The most that are forgotten at a time: what keeps others waiting is bounded.
 pub(super) const DELETED_FORGOTTEN: u32 = 1000;
 
+/// How many evicted sessions an account has beside those that are evicted now, in a store that keeps them with the
+/// others; the clients of older ones are told that they are gone. Each sign-on within a limit looks at them.
+pub(super) const EVICTED_KEPT: u32 = 1000;
+
 /// Whether a device in this state may change so: `Deleted` is for good, so that a device cannot
 /// come back over the account's limit.
 pub(super) fn may_change(from: DeviceState, change: &DeviceChange) -> bool {

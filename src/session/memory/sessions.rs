@@ -124,11 +124,12 @@ impl SessionStore for MemoryStore {
         now: Timestamp,
     ) -> Result<u32, StoreError> {
         let mut state = self.state.lock();
-        let theirs: Vec<_> = state.sessions_of(tenant, account, now).map(|s| s.id).collect();
-        for id in &theirs {
-            state.remove(&(*id, tenant.clone()));
+        let alive = state.sessions_of(tenant, account, now).count();
+        let theirs: Vec<_> = state.kept_of(tenant, account).map(|kept| kept.session.id).collect();
+        for id in theirs {
+            state.remove(&(id, tenant.clone()));
         }
-        Ok(u32::try_from(theirs.len()).unwrap_or(u32::MAX))
+        Ok(u32::try_from(alive).unwrap_or(u32::MAX))
     }
 
     async fn page(

@@ -125,7 +125,8 @@ impl State {
         self.kept_of(tenant, account).filter(move |kept| kept.alive(now)).map(|kept| &kept.session)
     }
 
-    fn kept_of(
+    /// The same, expired or not, as they are kept.
+    pub(super) fn kept_of(
         &self,
         tenant: &TenantId,
         account: &AccountId,

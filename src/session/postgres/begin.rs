@@ -154,7 +154,12 @@ impl Begin {
         };
         let claimed = claim.as_ref().map(|claim| on.execute(&sql.delete_ticket, claim));
         let replaced = replaces.then(|| on.execute(&sql.delete_session, &key));
-        let evicted = (!evicted.is_empty()).then(|| on.execute(&sql.evict_sessions, &chosen));
+        let kept = rules::EVICTED_KEPT.into();
+        let surplus = row::with(&owner, &[Value::Int8(kept), Value::Int8(kept)]);
+        let evicted = (!evicted.is_empty()).then(|| {
+            let evicted = on.execute(&sql.evict_sessions, &chosen);
+            join(evicted, on.execute(&sql.forget_evicted, &surplus))
+        });
         let ((ticket, gone, out), (registered, inserted, committed)) = join(
             join3(
                 OptionFuture::from(claimed),
@@ -168,7 +173,8 @@ impl Begin {
             ),
         )
         .await;
-        for changed in [ticket, gone, out] {
+        let (out, forgotten) = out.unzip();
+        for changed in [ticket, gone, out, forgotten] {
             changed.transpose()?;
         }
         registered.transpose()?;

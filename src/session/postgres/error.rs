@@ -25,6 +25,16 @@ pub(super) enum Error {
     OutOfTime,
 }
 
+/// Whether the server lacks what it was asked for, or keeps it from this role: what only speaks PostgreSQL's protocol may.
+pub(super) fn is_unsupported(error: &tokio_postgres::Error) -> bool {
+    let lacking = [
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::FEATURE_NOT_SUPPORTED,
+        SqlState::INSUFFICIENT_PRIVILEGE,
+    ];
+    error.code().is_some_and(|code| lacking.contains(code))
+}
+
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Postgres(error)

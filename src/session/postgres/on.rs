@@ -7,7 +7,6 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
-use super::call::LINGER;
 use super::error::Error;
 use super::pool::{self, Connection};
 use super::sql::Statements;
@@ -90,9 +89,8 @@ impl On<'_> {
         self.caller.has_gone() || Instant::now() >= self.deadline
     }
 
-    /// When the operation will have been given up for good, by the server's clock in seconds
-    /// since the epoch.
+    /// When the operation's caller gives up, by the server's clock in seconds since the epoch.
     pub(super) fn ends_at(self) -> f64 {
-        self.connection.clock.at(self.deadline + LINGER)
+        self.connection.clock.at(self.deadline)
     }
 }

@@ -4,9 +4,8 @@
 
 use parking_lot::Mutex;
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
 
-use super::error::Error;
+use super::error::{self, Error};
 use super::pool::{self, ServerClock};
 use super::row;
 use super::sql::Statements;
@@ -69,20 +68,11 @@ impl Newest {
 async fn timeline(client: &Client, sql: &Statements) -> Result<Option<Timeline>, Error> {
     let row = match client.query_typed_one(&sql.timeline, &[]).await {
         Ok(row) => row,
-        Err(error) if is_unknown(&error) => return Ok(None),
+        Err(error) if error::is_unsupported(&error) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let number = row::column::<i64>(&row, 1)?.unsigned_abs();
     Ok(Some(Timeline { system: row::column(&row, 0)?, number }))
-}
-
-fn is_unknown(error: &tokio_postgres::Error) -> bool {
-    let unknown = [
-        SqlState::UNDEFINED_FUNCTION,
-        SqlState::FEATURE_NOT_SUPPORTED,
-        SqlState::INSUFFICIENT_PRIVILEGE,
-    ];
-    error.code().is_some_and(|code| unknown.contains(code))
 }
 
 fn told(error: &Error) -> Fault {

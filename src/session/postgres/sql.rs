@@ -84,15 +84,21 @@ statements! {
     delete_session: concat!("DELETE FROM @sessions s WHERE ", key!());
     evict_sessions: "UPDATE @sessions SET evicted = true WHERE tenant = $1 AND account = $2
         AND (ends_at, number) IN (SELECT * FROM unnest($3, $4))";
+    /// Forgets at most $4 of the evicted sessions that there are beyond $3, the oldest.
+    forget_evicted: "DELETE FROM @sessions WHERE tenant = $1 AND account = $2 AND evicted
+        AND (ends_at, number) IN (
+            SELECT ends_at, number FROM @sessions
+            WHERE tenant = $1 AND account = $2 AND evicted
+            ORDER BY begun_at DESC, ends_at DESC, number DESC LIMIT $4 OFFSET $3)";
     /// Answers how many, and whether it was in time: late, as [`Self::rotate`], it would end what
     /// was begun since.
     end_account: "WITH gone AS (
             DELETE FROM @sessions
-            WHERE tenant = $1 AND account = $2 AND expires_at > $3 AND NOT evicted
+            WHERE tenant = $1 AND account = $2 AND NOT evicted
                 AND statement_timestamp() <= to_timestamp($4)
-            RETURNING 1
+            RETURNING expires_at > $3 AS alive
         )
-        SELECT count(*), statement_timestamp() <= to_timestamp($4) FROM gone";
+        SELECT count(*) FILTER (WHERE alive), statement_timestamp() <= to_timestamp($4) FROM gone";
 
     find_device: "SELECT state, class FROM @devices WHERE tenant = $1 AND account = $2 AND id = $3";
     /// How many devices the account has that are not deleted, in all and of a class, and

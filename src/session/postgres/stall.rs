@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::watch;
-use tokio_postgres::error::SqlState;
 
 use super::call::{LINGER, Shared};
 use super::error::{self, Error};
@@ -81,8 +80,8 @@ impl Shared {
             let asked = held.connection.client.query_typed(&self.sql.probe, &[]);
             let told = match tokio::time::timeout_at(deadline.into(), asked).await {
                 Ok(Ok(_)) => Ok(()),
-                // What only speaks PostgreSQL's protocol has answered, and that is all there is to know.
-                Ok(Err(error)) if error.code() == Some(&SqlState::UNDEFINED_FUNCTION) => Ok(()),
+                // It has answered, and that is all there is to know.
+                Ok(Err(error)) if error::is_unsupported(&error) => Ok(()),
                 Ok(Err(error)) => Err(Error::from(error).told()),
                 Err(_) => Err(error::late()),
             };

@@ -3,12 +3,10 @@
 //! checks, in the order of the errors, then the changes; only the session's own identifier is checked by
 //! inserting it.
 
-use rusqlite::Connection;
-
 use super::memtable::{AccountKey, Change, SessionKey, Tx};
 use super::sessions::{self, Looked};
 use super::{accounts, place, row, tickets};
-use crate::domain::{TenantId, Timestamp};
+use crate::domain::Timestamp;
 use crate::session::rules;
 use crate::session::{BeginError, Begun, DeviceRequest, NewSession, Session, SessionId};
 
@@ -58,9 +56,9 @@ fn begin_claimed(
     if !insert(tx, &session, now)? {
         return Ok(Err(BeginError::Conflict));
     }
-    tx.change(Change::Begun(account, session.id, device.cloned()))?;
+    tx.change(Change::Begun(account.clone(), session.id, device.cloned()))?;
     for id in &evicted {
-        evict(tx.db, &new.tenant, *id)?;
+        evict(tx, &account, *id)?;
     }
     Ok(Ok(Begun { session, evicted }))
 }
@@ -102,13 +100,16 @@ fn room(
     Ok(rules::room(&held, new.upstream, limit))
 }
 
-fn evict(db: &Connection, tenant: &TenantId, id: SessionId) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "UPDATE sessions SET evicted = 1
-         WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
-    )?
-    .execute(place::of(&SessionKey(id, tenant.clone())))
-    .map(drop)
+/// The session stays for what its client is to be told, and its account no longer has it: whoever signs on again and
+/// again would make each sign-on look at all of those.
+fn evict(tx: &mut Tx<'_>, account: &AccountKey, id: SessionId) -> rusqlite::Result<()> {
+    tx.db
+        .prepare_cached(
+            "UPDATE sessions SET evicted = 1
+             WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
+        )?
+        .execute(place::of(&SessionKey(id, account.0.clone())))?;
+    accounts::forget(tx, account, id)
 }
 
 /// Inserts the session, over an expired one if need be; `false` when a live one has its name.

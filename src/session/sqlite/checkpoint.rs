@@ -80,14 +80,16 @@ impl Checkpoints {
         !self.running || self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Ends the thread and empties the log.
-    pub(super) fn finish(mut self, writing: &Connection) {
+    /// Ends the thread, and empties the log unless that is a server's business, whose writes would wait for it.
+    pub(super) fn finish(mut self, writing: &Connection, is_beside: bool) {
         drop(self.begin.take());
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been reported where it happened.
             let _ = thread.join();
         }
-        copy(writing, "TRUNCATE");
+        if !is_beside {
+            copy(writing, "TRUNCATE");
+        }
     }
 }
 

@@ -71,7 +71,11 @@ fn apply(
                     "UPDATE sessions SET device_state = ?4, evicted = evicted OR ?5
                      WHERE id = ?1 AND account = ?2 AND device = ?3",
                 )?;
-                tell.execute((place, names.1, names.2, state_number, ends))?;
+                let is_its = tell.execute((place, names.1, names.2, state_number, ends))? == 1;
+                drop(tell);
+                if is_its && ends {
+                    accounts::forget(tx, owner, key.0)?;
+                }
             }
             if ends {
                 forget_deleted(tx, owner, device)?;

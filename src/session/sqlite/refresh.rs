@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::memtable::{AccountKey, Change, Generation, SessionKey, Tx, View};
-use super::{place, row, sessions};
+use super::{accounts, place, row, sessions};
 use crate::domain::Timestamp;
 use crate::session::rules::{self, Decision};
 use crate::session::{DeviceState, NextPair, PresentedRefresh, RefreshError, Refreshed, Session};
@@ -22,6 +22,11 @@ pub(super) fn refresh(
     let owner = AccountKey(presented.tenant.clone(), session.facts.account.id.clone());
     let says_the_same = session.facts.on_network == next.on_network
         && next.account.as_ref().is_none_or(|account| *account == session.facts.account);
+    let device = match evicted {
+        false => device,
+        // Its account does not know it any more, nor does what changes the device.
+        true => accounts::device(tx, &owner, &session.device)?.map(|device| device.state),
+    };
     Ok(match rules::refresh(session, evicted, device, presented, next, now) {
         Decision::Rotate(session) => {
             if says_the_same {

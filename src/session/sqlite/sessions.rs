@@ -99,11 +99,12 @@ impl SessionStore for SqliteStore {
     ) -> Result<u32, StoreError> {
         let account = AccountKey(tenant.clone(), account.clone());
         let end = move |tx: &mut Tx<'_>| {
-            let alive = alive(tx, &account, now)?;
-            for session in &alive {
+            let held = held(tx, &account)?;
+            for session in &held {
                 remove(tx, &SessionKey(session.id, account.0.clone()), &account)?;
             }
-            Ok(u32::try_from(alive.len()).unwrap_or(u32::MAX))
+            let alive = held.iter().filter(|session| rules::alive(session.expires_at, now));
+            Ok(u32::try_from(alive.count()).unwrap_or(u32::MAX))
         };
         self.writer.write(end).await
     }
@@ -175,6 +176,16 @@ fn find_alive(
     key: &SessionKey,
     now: Timestamp,
 ) -> rusqlite::Result<Option<Session>> {
+    let found = find(view, account, key)?;
+    Ok(found.filter(|session| rules::alive(session.expires_at, now)))
+}
+
+/// The account's session, expired or not.
+fn find(
+    view: &View<'_>,
+    account: &AccountKey,
+    key: &SessionKey,
+) -> rusqlite::Result<Option<Session>> {
     let generation = view.generation(key);
     let mut find = view.db.prepare_cached(
         "SELECT ends_at, number, tenant, service, device, device_class,
@@ -187,8 +198,7 @@ fn find_alive(
     let found = find
         .query_row((first, behind, end, number, tenant, account.1.as_str()), read)
         .optional()?;
-    let found = found.map(|session| Generation::newest(session, generation));
-    Ok(found.filter(|session| rules::alive(session.expires_at, now)))
+    Ok(found.map(|session| Generation::newest(session, generation)))
 }
 
 /// The account's sessions that are alive, in order.
@@ -197,8 +207,15 @@ pub(super) fn alive(
     account: &AccountKey,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<Session>> {
+    let mut held = held(view, account)?;
+    held.retain(|session| rules::alive(session.expires_at, now));
+    Ok(held)
+}
+
+/// The account's sessions, expired or not, in order.
+fn held(view: &View<'_>, account: &AccountKey) -> rusqlite::Result<Vec<Session>> {
     let ids = accounts::sessions(view, account)?.into_iter();
-    let found = ids.map(|id| find_alive(view, account, &SessionKey(id, account.0.clone()), now));
+    let found = ids.map(|id| find(view, account, &SessionKey(id, account.0.clone())));
     found.filter_map(Result::transpose).collect()
 }
 

@@ -20,12 +20,9 @@ use crate::session::StoreError;
 /// After so long without a write, the thread writes what is in the log only to the trees.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Entries that it then writes with a commit, and how long it lets others at the file between two.
-const IDLE_ENTRIES: usize = 512;
+/// With a commit it then writes as many entries as with that of so many writes; and how long it lets others at the file between two.
+const IDLE_WRITES: usize = 256;
 const IDLE_PAUSE: Duration = Duration::from_millis(10);
-
-/// Entries that are written to the trees for each write that is committed, once they are many.
-const PACE: usize = 2;
 
 /// Where writes are queued.
 pub(super) struct Writer {
@@ -48,9 +45,10 @@ impl Writer {
             .map_err(|e| cannot(e.to_string()))?;
         let (sender, jobs) = sync_channel(*queue);
         let (mut writing, max_batch) = (Writing { db, memtable, merging }, *max_batch);
+        let is_beside = *beside;
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(&mut writing, &jobs, max_batch, checkpoints))
+            .spawn(move || serve(&mut writing, &jobs, (max_batch, is_beside), checkpoints))
             .map_err(|e| cannot(e.to_string()))?;
         Ok(Self { queue: Some(sender), thread: Some(thread) })
     }
@@ -165,7 +163,7 @@ struct Writing {
 fn serve(
     writing: &mut Writing,
     jobs: &Receiver<Box<dyn Job>>,
-    max_batch: usize,
+    (max_batch, is_beside): (usize, bool),
     mut checkpoints: Checkpoints,
 ) {
     let mut batch = Vec::with_capacity(max_batch);
@@ -197,8 +195,12 @@ fn serve(
             return;
         }
         checkpoints.step(&writing.db);
+        if is_beside {
+            // The server's writes wait for the file as well, and are not told when it is free.
+            thread::sleep(IDLE_PAUSE);
+        }
     }
-    checkpoints.finish(&writing.db);
+    checkpoints.finish(&writing.db, is_beside);
 }
 
 enum Next {
@@ -248,11 +250,11 @@ fn run(writing: &mut Writing, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()
     let Writing { db, memtable, merging } = writing;
     db.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
     let mut tx = merging.begin(db, memtable)?;
-    let merged = if batch.is_empty() { IDLE_ENTRIES } else { batch.len() * PACE };
+    let least = if batch.is_empty() { IDLE_WRITES } else { batch.len() };
     for job in batch {
         job.run(&mut tx)?;
     }
-    let written = merging.end((db, memtable), tx, merged)?;
+    let written = merging.end((db, memtable), tx, least)?;
     db.prepare_cached("COMMIT")?.execute(())?;
     merging.committed(memtable, written);
     Ok(())

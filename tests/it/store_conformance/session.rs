@@ -12,6 +12,7 @@ on_every_backend![
     an_accounts_sessions_are_listed_in_order,
     ending_all_is_for_one_account_and_leaves_devices,
     ending_all_beats_what_follows,
+    ending_all_ends_what_this_nodes_clock_calls_expired,
 ];
 
 /// A sign-on of another account.
@@ -51,6 +52,15 @@ async fn ending_all_is_for_one_account_and_leaves_devices(b: &Backend) {
     let others = b.store.sessions(&tenant("nagra"), &account("16"), at(5)).await.unwrap();
     assert_eq!(others.len(), 1);
     assert!(b.store.begin(sign_on_again(5, "a"), at(5)).await.is_ok());
+}
+
+/// Or another node, whose clock is behind, would refresh it after the user was told that it is over.
+async fn ending_all_ends_what_this_nodes_clock_calls_expired(b: &Backend) {
+    let session = b.store.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    let ahead = at(IDLE + 20);
+    assert_eq!(b.store.end_all(&session.tenant, &account("1663"), ahead).await.map(drop), Ok(()));
+    let refused = b.other.refresh(&token(&session, 1), next(IDLE - 10), at(IDLE - 10)).await;
+    assert_eq!(refused, Err(RefreshError::Gone));
 }
 
 async fn ending_all_beats_what_follows(b: &Backend) {

@@ -1,10 +1,13 @@
 //! What the `sqlite` backend has in its log only, and what becomes of it: when it is written to the trees,
 //! when the process dies, and when another process has the same file open, as `cambio sessions` does.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use cambio::session::{BeginError, DeviceChange, DeviceState, RefreshError};
+use cambio::session::{
+    BeginError, DeviceChange, DeviceState, NewSession, RefreshError, SessionLimit, WhenFull,
+};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -134,6 +137,60 @@ async fn the_log_is_bounded_however_little_there_is_to_remember() {
                 .unwrap()
         );
         assert!(logged(&path) < 64, "{} rows after {n}", logged(&path));
+    }
+}
+
+/// Or each sign-on within a limit would look at all that were evicted, while everybody's writes wait.
+#[tokio::test]
+async fn an_account_does_not_keep_what_it_evicted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_with(&path, 65_536).await;
+    let limit = SessionLimit { max: NonZeroU32::MIN, when_full: WhenFull::EvictOldest };
+    let first = store.begin(sign_on(0, "a"), at(0)).await.unwrap().session;
+    for number in 1..=30 {
+        let new = NewSession { limit: Some(limit), ..sign_on_again(number, "a") };
+        store.begin(new, at(0)).await.unwrap();
+    }
+    let db = Connection::open(&path).unwrap();
+    let held = "SELECT count(*) FROM accounts WHERE device = ''";
+    let held: i64 = db.query_row(held, (), |row| row.get(0)).unwrap();
+    assert!(held <= 1, "{held}");
+    let told = store.refresh(&token(&first, 1), next(0), at(0)).await;
+    assert_eq!(told, Err(RefreshError::Evicted));
+    change(&store, "a", DeviceState::Disabled).await;
+    let told = store.refresh(&token(&first, 1), next(0), at(0)).await;
+    assert_eq!(told, Err(RefreshError::DeviceDisabled));
+}
+
+/// Each adds two entries and more bytes than a write's share of the log: while one part is written, and removed, the
+/// next must not become longer than it was.
+#[tokio::test]
+async fn sign_ons_without_a_pause_leave_no_more_than_is_merged_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_with(&path, 256).await;
+    let db = Connection::open(&path).unwrap();
+    let mut number = 0;
+    for round in 0..60 {
+        let begun = race((0..50).map(|_| {
+            number += 1;
+            let mut new = sign_on(number, &format!("d{number}"));
+            if let DeviceRequest::Register { device, .. } = &mut new.device {
+                device.information = format!("{{\"screen\":\"{}\"}}", "x".repeat(800));
+            }
+            let store = Arc::clone(&store);
+            async move { store.begin(new, at(0)).await.map(drop) }
+        }))
+        .await;
+        assert!(begun.iter().all(Result::is_ok));
+        let logged: i64 = db
+            .query_row("SELECT coalesce(sum(octet_length(entries)), 0) FROM changes", (), |r| {
+                r.get(0)
+            })
+            .unwrap();
+        // About 1,100 bytes a sign-on, of which 128 are a part.
+        assert!(logged < 1_100 * (3 * 128 + 100), "{logged} bytes after round {round}");
     }
 }
 

@@ -6,10 +6,34 @@ use rusqlite::Connection;
 
 use super::super::{accounts, refresh};
 use super::layer::Layer;
+use super::log::Entries;
 use super::{AccountKey, SessionKey, log};
 
-/// What of the log is removed with a commit for each entry that would be written, in bytes.
-const TRIM: i64 = 512;
+/// Entries that are written with a commit for each that it adds.
+const WRITTEN: usize = 2;
+
+/// Bytes of the log that are removed with a commit for each that it adds.
+const TRIMMED: usize = 4;
+
+/// The same at least, for each entry that would be written.
+const TRIM: usize = 512;
+
+/// How much is done with a commit. While a layer is written half as much is added, and a quarter while its part of
+/// the log is removed: so layers do not grow, whatever is written and without a pause.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    entries: usize,
+    bytes: i64,
+}
+
+impl Pace {
+    /// For what a batch adds; as for `least` entries at least.
+    pub(super) fn of(batch: &Layer, added: &Entries, least: usize) -> Self {
+        let entries = WRITTEN * batch.weight().max(least);
+        let bytes = (TRIM * entries).max(TRIMMED * added.len());
+        Self { entries, bytes: i64::try_from(bytes).unwrap_or(i64::MAX) }
+    }
+}
 
 /// What is to be written, in order, and the last row of the log that has it.
 pub(super) struct Flush {
@@ -46,19 +70,18 @@ impl Flush {
         self.reached = reached;
     }
 
-    /// Writes about `most` entries of `old`, but for what `batch` has taken out. Answers how far it is
+    /// Writes entries of `old`, but for what `batch` has taken out. Answers how far it is
     /// if that is committed.
     pub(super) fn step(
         &self,
         db: &Connection,
         (old, batch): (&Layer, &Layer),
-        most: usize,
+        Pace { entries, bytes }: Pace,
     ) -> rusqlite::Result<Reached> {
         match self.reached {
-            Reached::Sessions(from) => self.sessions(db, (old, batch), from, most),
-            Reached::Accounts(from, part) => self.accounts(db, (old, batch), (from, part), most),
+            Reached::Sessions(from) => self.sessions(db, (old, batch), from, entries),
+            Reached::Accounts(from, part) => self.accounts(db, (old, batch), (from, part), entries),
             Reached::Log => {
-                let bytes = i64::try_from(most).unwrap_or(i64::MAX).saturating_mul(TRIM);
                 let none_left = log::trim(db, self.log_until, bytes)?;
                 Ok(if none_left { Reached::Done } else { Reached::Log })
             }

@@ -81,6 +81,11 @@ impl Entries {
         Ok(())
     }
 
+    /// In bytes.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Appends them, if there are any. Answers the row's number.
     pub(super) fn append(mut self, db: &Connection) -> rusqlite::Result<Option<i64>> {
         if self.0.is_empty() {

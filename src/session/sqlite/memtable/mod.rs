@@ -20,7 +20,7 @@ use parking_lot::RwLock;
 use rusqlite::Connection;
 
 pub(super) use change::{AccountKey, Change, Generation, SessionKey};
-use flush::{Flush, Reached};
+use flush::{Flush, Pace, Reached};
 pub(super) use layer::Added;
 use layer::Layer;
 use log::Log;
@@ -114,17 +114,18 @@ impl Merging {
         Ok(Tx::new(View::new(db, memtable)))
     }
 
-    /// Ends a batch, before its commit: its changes go to the log, and about `merged` older entries to the
+    /// Ends a batch, before its commit: its changes go to the log, and `least` older entries or more to the
     /// trees, if they are being merged.
     pub(super) fn end(
         &mut self,
         (db, memtable): (&Connection, &Memtable),
         tx: Tx<'_>,
-        merged: usize,
+        least: usize,
     ) -> rusqlite::Result<Written> {
         let (entries, batch) = tx.into_parts();
+        let pace = Pace::of(&batch, &entries, least);
         let seq = entries.append(db)?;
-        let merged = self.merge(db, (&memtable.layers.read().old, &batch), merged)?;
+        let merged = self.merge(db, (&memtable.layers.read().old, &batch), pace)?;
         Ok(Written { batch, seq, merged })
     }
 
@@ -133,14 +134,14 @@ impl Merging {
         &mut self,
         db: &Connection,
         layers: (&Layer, &Layer),
-        most: usize,
+        pace: Pace,
     ) -> rusqlite::Result<Option<Reached>> {
         let Some(flush) = &self.flush else { return Ok(None) };
         if self.pauses() {
             return Ok(None);
         }
         db.prepare_cached("SAVEPOINT merge")?.execute(())?;
-        let step = flush.step(db, layers, most);
+        let step = flush.step(db, layers, pace);
         if step.is_err() {
             db.prepare_cached("ROLLBACK TO merge")?.execute(())?;
         }

@@ -1,7 +1,9 @@
 //! Sweeping and refreshing cost what they should: an index finds what is due, and a refresh
 //! changes none.
 
-use cambio::session::NewSession;
+use std::num::NonZeroU32;
+
+use cambio::session::{NewSession, RefreshError, SessionLimit, WhenFull};
 
 use super::*;
 use crate::real::eventually;
@@ -43,6 +45,29 @@ async fn what_was_refreshed_is_put_off_and_swept_in_its_time() {
     assert_eq!(store.sweep(10, at(IDLE)).await, Ok(0));
     assert_eq!(schema.number(due).await, at(100 + IDLE).secs());
     assert_eq!(store.sweep(10, at(100 + IDLE)).await, Ok(1));
+}
+
+/// Each sign-on within a limit reads the account's sessions, those included.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_evicts_for_ever_keeps_a_thousand() {
+    let schema = Schema::fresh().await;
+    let store = schema.open().await.unwrap();
+    let limit = SessionLimit { max: NonZeroU32::MIN, when_full: WhenFull::EvictOldest };
+    let limited =
+        |number| NewSession { limit: Some(limit), ..sign_on(number, &format!("d{number}")) };
+    let first = store.begin(limited(1), at(0)).await.unwrap().session;
+    store.begin(limited(2), at(1)).await.unwrap();
+    assert_eq!(store.refresh(&token(&first, 1), next(1), at(1)).await, Err(RefreshError::Evicted));
+    // Begun before.
+    let many = "INSERT INTO @sessions SELECT (jsonb_populate_record(s, jsonb_build_object(
+            'number', n, 'begun_at', s.begun_at - n))).*
+        FROM @sessions s, generate_series(1000, 2499) n WHERE s.number = 1";
+    schema.execute(many).await;
+    let evicted = "SELECT count(*) FROM @sessions WHERE evicted";
+    assert_eq!(schema.number(evicted).await, 1501);
+    store.begin(limited(3), at(2)).await.unwrap();
+    assert_eq!(schema.number(evicted).await, 1000);
+    assert_eq!(store.refresh(&token(&first, 1), next(2), at(2)).await, Err(RefreshError::Evicted));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
