@@ -294,6 +294,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_committed_is_said_though_nobody_waits_for_it() {
+        let writer = writer();
+        let (begun, has_begun) = sync_channel(1);
+        let (go_on, may_go_on) = sync_channel::<()>(1);
+        let (said, was_said) = sync_channel(1);
+        let work = move |_: &mut Tx<'_>| {
+            begun.send(()).unwrap();
+            may_go_on.recv().unwrap();
+            Ok(7)
+        };
+        let mut call = Box::pin(writer.write_and_say(work, move |n| said.send(*n).unwrap()));
+        assert!(futures_util::future::poll_immediate(&mut call).await.is_none());
+        has_begun.recv().unwrap();
+        drop(call);
+        go_on.send(()).unwrap();
+        assert_eq!(was_said.recv_timeout(Duration::from_secs(20)), Ok(7));
+    }
+
+    #[tokio::test]
     async fn a_failing_statement_undoes_its_transaction() {
         let writer = writer();
         let failed = writer

@@ -1,6 +1,7 @@
 //! `cambio sessions`, `cambio devices` and `cambio store`, beside a server that is running.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -273,13 +274,16 @@ async fn reuse_is_audited_for_who_hangs_up_as_well() {
         assert_eq!(ags.refresh(&second).await.unwrap().status, 200);
         superseded.push(first);
     }
-    for token in &superseded {
+    for (n, token) in (0..).zip(&superseded) {
         let request = format!(
             "POST /ags/refresh HTTP/1.1\r\nhost: x\r\nnv-tenant-id: nagra\r\nx-auth-service-id: {}\r\n\
              authorization: Bearer {token}\r\ncontent-length: 17\r\n\r\n{{\"parameters\":[]}}",
             server.demo["ags"]["authServiceId"].as_str().unwrap()
         );
-        drop(Raw::opened(server.address, &request).await);
+        let connection = Raw::opened(server.address, &request).await;
+        // At another moment each: before the store is asked, while it decides, after it has.
+        tokio::time::sleep(Duration::from_micros(100 * n)).await;
+        drop(connection);
     }
     for token in &superseded {
         assert_eq!(ags.refresh(token).await.unwrap().status, 401);

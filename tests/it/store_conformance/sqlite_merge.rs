@@ -145,13 +145,14 @@ async fn the_log_is_bounded_however_little_there_is_to_remember() {
 async fn an_account_does_not_keep_what_it_evicted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
-    let store = open_with(&path, 65_536).await;
+    let store = open_with(&path, 1).await;
     let limit = SessionLimit { max: NonZeroU32::MIN, when_full: WhenFull::EvictOldest };
     let first = store.begin(sign_on(0, "a"), at(0)).await.unwrap().session;
     for number in 1..=30 {
         let new = NewSession { limit: Some(limit), ..sign_on_again(number, "a") };
         store.begin(new, at(0)).await.unwrap();
     }
+    until_merged(&path).await;
     let db = Connection::open(&path).unwrap();
     let held = "SELECT count(*) FROM accounts WHERE device = ''";
     let held: i64 = db.query_row(held, (), |row| row.get(0)).unwrap();
