@@ -128,7 +128,8 @@ async fn clients_survive(
     for (n, client) in clients.into_iter().enumerate() {
         // What was acknowledged last is what counts, at the other node too.
         let pair = client.await.unwrap();
-        nodes[(n + 1) % 2].refreshed(&pair).await.expect(200);
+        let other = &nodes[(n + 1) % 2];
+        persistently("it is kept", || refresh(other, &pair, &seen)).await;
     }
     (seen.good.load(Ordering::SeqCst), seen.unavailable.load(Ordering::SeqCst))
 }

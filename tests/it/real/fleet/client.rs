@@ -28,6 +28,7 @@ impl Client {
     pub(super) async fn refreshes(self) -> Ledger {
         let pair = persistently("it signs on", || self.signs_on(&self.ags)).await;
         let mut token = pair.text("refresh_token");
+        self.shared.at_work.fetch_add(1, Ordering::Relaxed);
         while self.goes_on() {
             let refreshed =
                 persistently("it is refreshed", || self.ask(&[200], self.ags.refresh(&token)));
@@ -45,6 +46,9 @@ impl Client {
             }
             let ags = self.ags.with(operator_token(&format!("coming-{number}-{turn}")));
             let pair = persistently("it signs on", || self.signs_on(&ags)).await;
+            if turn == 0 {
+                self.shared.at_work.fetch_add(1, Ordering::Relaxed);
+            }
             let token = pair.text("refresh_token");
             if turn % 2 == 0 {
                 ledger.live.push(token);

@@ -31,6 +31,8 @@ pub(super) struct Load {
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) ended: AtomicBool,
+    /// Clients that have signed on once.
+    pub(super) at_work: AtomicUsize,
     pub(super) good: AtomicUsize,
     pub(super) refused: AtomicUsize,
     pub(super) lost: AtomicUsize,
@@ -69,6 +71,7 @@ impl Load {
         }
         let bound = REQUEST_TIMEOUT * u32::try_from(fleet.nodes.len()).unwrap() + BUSY;
         let load = Self { clients, shared, bound };
+        load.reaches(&load.shared.at_work, refreshing + coming, "all sign on").await;
         load.goes_on((refreshing + coming) * 4).await;
         load
     }
@@ -85,6 +88,10 @@ impl Load {
 
     async fn increases(&self, counter: &AtomicUsize, by: usize, what: &str) {
         let wanted = counter.load(Ordering::Relaxed) + by;
+        self.reaches(counter, wanted, what).await;
+    }
+
+    async fn reaches(&self, counter: &AtomicUsize, wanted: usize, what: &str) {
         eventually(what, async || {
             let gave_up = self.clients.iter().filter(|client| client.is_finished()).count();
             assert_eq!(gave_up, 0, "clients gave up");
