@@ -181,6 +181,12 @@ impl Ags {
         self.post("signOut", Some(token), &json!({"parameters": []})).await
     }
 
+    /// The account's devices, for whom an access token is good.
+    pub(crate) async fn devices(&self, token: &str) -> Option<Answer> {
+        let request = self.client.get(format!("{}/devices", self.url));
+        send(request.header("nv-tenant-id", &self.tenant).bearer_auth(token)).await
+    }
+
     async fn post(&self, call: &str, token: Option<&str>, body: &Value) -> Option<Answer> {
         let mut request = self.client.post(format!("{}/{call}", self.url));
         request = request

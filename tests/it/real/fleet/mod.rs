@@ -2,6 +2,7 @@
 //! an async function over a [`Fleet`]; `on_every_shared_store!` makes a test of it for each
 //! store that nodes can share.
 
+mod backups;
 mod client;
 mod ledger;
 mod load;
