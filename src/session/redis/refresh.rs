@@ -76,11 +76,14 @@ impl RedisStore {
                 done.acknowledged()?;
                 RefreshError::Exhausted
             }
-            Some(b'R' | b'P') => {
+            Some(&letter @ (b'R' | b'P' | b'Q')) => {
                 let session = record::session(&presented.tenant, presented.id, &answer[1..])?;
-                let letter = answer[0];
+                // Somebody has been told of a pair that is merely asked for again.
+                let is_unheard = letter != b'P' || done.is_repeated;
                 if let Err(error) = done.acknowledged() {
-                    self.note_unheard(&keys, &unheard, &session, now, deadline).await;
+                    if is_unheard {
+                        self.note_unheard(&keys, &unheard, &session, now, deadline).await;
+                    }
                     return Err(error.into());
                 }
                 return Ok(match letter {

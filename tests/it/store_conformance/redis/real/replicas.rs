@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::*;
+use crate::real::proxy::Proxy;
 
 /// A master, and a replica that follows it.
 async fn master_and_replica() -> (Redis, Redis) {
@@ -24,6 +25,12 @@ async fn waiting(master: &Redis) -> Arc<dyn Store> {
     open(settings(master.port, waits)).await.unwrap()
 }
 
+/// A store that does not wait for long.
+async fn hasty(port: u16) -> Arc<dyn Store> {
+    let waits = json!({"wait_replicas": 1, "wait_timeout": "100ms"});
+    open(settings(port, waits)).await.unwrap()
+}
+
 #[tokio::test]
 async fn what_is_acknowledged_is_with_the_replica() {
     let (master, replica) = master_and_replica().await;
@@ -38,8 +45,7 @@ async fn what_is_acknowledged_is_with_the_replica() {
 #[tokio::test]
 async fn without_its_replica_a_write_is_not_acknowledged_and_may_be_tried_again() {
     let (master, replica) = master_and_replica().await;
-    let more = json!({"wait_replicas": 1, "wait_timeout": "100ms"});
-    let store = open(settings(master.port, more)).await.unwrap();
+    let store = hasty(master.port).await;
     let begun = waiting(&master).await.begin(sign_on(1, "a"), at(0)).await.unwrap();
     let session = begun.session;
     replica.server.signal("STOP");
@@ -71,9 +77,7 @@ async fn without_its_replica_a_write_is_not_acknowledged_and_may_be_tried_again(
 #[tokio::test]
 async fn an_outage_of_the_replica_that_outlasts_grace_makes_nobody_a_thief() {
     let (master, replica) = master_and_replica().await;
-    let more = json!({"wait_replicas": 1, "wait_timeout": "100ms"});
-    let hasty = open(settings(master.port, more)).await.unwrap();
-    let patient = waiting(&master).await;
+    let (hasty, patient) = (hasty(master.port).await, waiting(&master).await);
     let session = patient.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
     replica.server.signal("STOP");
     // Its client tries again and again, long past the grace of the pair that nobody was told of.
@@ -95,6 +99,41 @@ async fn an_outage_of_the_replica_that_outlasts_grace_makes_nobody_a_thief() {
     let late = back + GRACE + 1;
     let reused = patient.refresh(&token(&session, 1), next(late), at(late)).await;
     assert_eq!(reused, Err(RefreshError::Reused));
+}
+
+#[tokio::test]
+async fn a_pair_that_was_told_is_not_untold_by_a_retry() {
+    let (master, replica) = master_and_replica().await;
+    let (hasty, patient) = (hasty(master.port).await, waiting(&master).await);
+    let session = patient.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    let told = patient.refresh(&token(&session, 1), next(9), at(9)).await;
+    assert!(matches!(told, Ok(Refreshed::Rotated(_))), "{told:?}");
+    replica.server.signal("STOP");
+    let refused = hasty.refresh(&token(&session, 1), next(9), at(9)).await;
+    assert!(matches!(refused, Err(RefreshError::Store(_))), "{refused:?}");
+    replica.server.signal("CONT");
+    let late = 9 + GRACE + 1;
+    let reused = patient.refresh(&token(&session, 1), next(late), at(late)).await;
+    assert_eq!(reused, Err(RefreshError::Reused));
+}
+
+#[tokio::test]
+async fn a_pair_whose_answer_was_lost_is_told_to_nobody() {
+    let (master, replica) = master_and_replica().await;
+    let proxy = Proxy::to(master.port).await;
+    let (hasty, patient) = (hasty(proxy.port).await, waiting(&master).await);
+    let session = patient.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    // The scripts are known from here on, and have one answer each.
+    patient.refresh(&token(&session, 1), next(0), at(0)).await.unwrap();
+    replica.server.signal("STOP");
+    proxy.lose_the_answer_to(b"EVALSHA");
+    let refused = hasty.refresh(&token(&session, 2), next(9), at(9)).await;
+    assert!(matches!(refused, Err(RefreshError::Store(_))), "{refused:?}");
+    assert!(proxy.has_lost_it());
+    replica.server.signal("CONT");
+    let back = 9 + 100 * GRACE;
+    let told = patient.refresh(&token(&session, 2), next(back), at(back)).await;
+    assert!(matches!(&told, Ok(Refreshed::Replayed(s)) if s.generation == 3), "{told:?}");
 }
 
 #[tokio::test]
