@@ -61,11 +61,18 @@ impl RedisStore {
                     keys.gone().as_bytes(),
                     SLACK.to_string().as_bytes(),
                     FOREVER.to_string().as_bytes(),
+                    self.waits(),
+                    keys.mark().as_bytes(),
                 ],
             )
             .await?;
         if let Value::BulkString(letter) = &done.value {
-            return Err(refusal(letter));
+            let refusal = refusal(letter);
+            if refusal == BeginError::ClaimGone {
+                // What has used it may not be with the replicas yet.
+                done.acknowledged()?;
+            }
+            return Err(refusal);
         }
         begun(new, done.acknowledged()?).ok_or_else(|| unreadable("session").into())
     }

@@ -8,7 +8,8 @@ local id, now, head, account, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local service, mode, device, class, value = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local most, most_of_class = tonumber(ARGV[11]), tonumber(ARGV[12])
 local places_max, when_full, upstream, sharing_max = tonumber(ARGV[13]), ARGV[14], ARGV[15], tonumber(ARGV[16])
-local gone, slack, forever, again = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19]), ARGV[20]
+local gone, slack, forever = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19])
+local waits, mark, again = ARGV[20] == '1', ARGV[21], ARGV[22]
 
 if again == '1' then
   local old = redis.call('HGET', sessions, id)
@@ -20,7 +21,9 @@ if again == '1' then
 end
 
 if ticket then
-  local expires, of = string.match(redis.call('GET', ticket) or '', '^(%-?%d+)\n([^\n]*)\n')
+  local found = redis.call('GET', ticket)
+  if waits and not found then touch(mark, 1) end
+  local expires, of = string.match(found or '', '^(%-?%d+)\n([^\n]*)\n')
   if not expires or tonumber(expires) <= now or of ~= service then return 'T' end
 end
 

@@ -4,7 +4,10 @@
 -- been told of it; or alone: N no such session, G gone, D device disabled, X device deleted, U reused, E exhausted.
 local waits = ARGV[12] == '1'
 local record = redis.call('HGET', KEYS[1], ARGV[1])
-if not record then return 'N' end
+if not record then
+  if waits then touch(ARGV[14], 1) end
+  return 'N'
+end
 local generation, issued, expires, network, rest, owner, class, account = string.match(record,
   '^(%d+) (%-?%d+) (%-?%d+) ([01]) ([^\n]*)\n([^\n]*\n[^\n]*)\n([^\n]*)\n(.*)$')
 if not generation then return redis.error_reply('UNREADABLE a session') end

@@ -5,6 +5,7 @@ mod late;
 mod login;
 mod lost_answers;
 mod moving;
+mod not_there;
 mod replicas;
 mod waits;
 

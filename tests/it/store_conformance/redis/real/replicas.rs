@@ -6,7 +6,7 @@ use super::*;
 use crate::real::proxy::Proxy;
 
 /// A master, and a replica that follows it.
-async fn master_and_replica() -> (Redis, Redis) {
+pub(super) async fn master_and_replica() -> (Redis, Redis) {
     let plain = ["--save", "", "--repl-diskless-sync-delay", "0"];
     let master = Redis::start_with(&plain).await;
     let of = format!("127.0.0.1 {}", master.port);
@@ -20,13 +20,13 @@ async fn master_and_replica() -> (Redis, Redis) {
 }
 
 /// A store that waits for its replica on a machine that is as busy as can be.
-async fn waiting(master: &Redis) -> Arc<dyn Store> {
+pub(super) async fn waiting(master: &Redis) -> Arc<dyn Store> {
     let waits = json!({"wait_replicas": 1, "wait_timeout": "30s"});
     open(settings(master.port, waits)).await.unwrap()
 }
 
 /// A store that does not wait for long.
-async fn hasty(port: u16) -> Arc<dyn Store> {
+pub(super) async fn hasty(port: u16) -> Arc<dyn Store> {
     let waits = json!({"wait_replicas": 1, "wait_timeout": "100ms"});
     open(settings(port, waits)).await.unwrap()
 }
