@@ -16,6 +16,7 @@ mod scripts;
 mod sessions;
 pub(super) mod settings;
 mod tickets;
+mod unbegin;
 
 use std::fmt;
 use std::ops::Deref;

@@ -55,8 +55,8 @@ impl RedisStore {
             )
             .await?;
 
-        // What was written counts once replicas have it, and so does that there is no session: they may
-        // not have yet what has ended it. Other refusals count at once.
+        // What was written counts once replicas have it, and so does that there is no session: another
+        // call may have ended it, or a sign-on evicted it that is taken back. Other refusals count at once.
         let Value::BulkString(answer) = &done.value else { return Err(unknown().into()) };
         let refusal = match answer.first() {
             Some(b'N') => {

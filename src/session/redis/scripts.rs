@@ -8,6 +8,7 @@ use crate::support::redis::Script;
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) begin: Script,
+    pub(super) unbegin: Script,
     pub(super) refresh: Script,
     pub(super) unheard: Script,
     pub(super) gone: Script,
@@ -41,6 +42,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             begin: touches!("lua/begin.lua"),
+            unbegin: writes!("lua/unbegin.lua"),
             refresh: touches!("lua/refresh.lua"),
             unheard: writes!("lua/unheard.lua"),
             gone: Script::new(include_str!("lua/gone.lua")),

@@ -16,7 +16,10 @@ use crate::session::{
 #[async_trait]
 impl SessionStore for RedisStore {
     async fn begin(&self, new: NewSession, now: Timestamp) -> Result<Begun, BeginError> {
-        self.sign_on(&new, now).await
+        let store = self.clone();
+        // To its end, whoever hangs up: what nobody may be told of is taken back.
+        let begun = tokio::spawn(async move { store.sign_on(&new, now).await }).await;
+        begun.map_err(|e| StoreError(format!("redis: a sign-on has stopped: {e}")))?
     }
 
     async fn refresh(
@@ -73,7 +76,8 @@ impl SessionStore for RedisStore {
                 now.secs().to_string().as_bytes(),
                 device.as_str().as_bytes(),
                 self.waits(),
-                keys.mark().as_bytes(),
+                format!("{}{}", keys.ended(), record::field(id)).as_bytes(),
+                self.deadline.as_millis().to_string().as_bytes(),
             ],
         )
         .await?

@@ -105,3 +105,28 @@ async fn what_is_not_there_is_said_of_a_moving_slot_as_well() {
     assert_eq!((found, ended, changed), (Ok(None), Ok(false), Ok(false)));
     assert_eq!(store.session(&nagra, &who, there.id, at(0)).await, Ok(Some(there)));
 }
+
+#[tokio::test]
+async fn a_sign_on_is_taken_back_while_its_slot_is_moved() {
+    let name = "whose-sign-on-is-taken-back";
+    let cluster = RedisCluster::start().await;
+    let store = open(in_cluster(&cluster)).await.unwrap();
+    let (nagra, who) = (tenant("nagra"), account(name));
+    let old = store.begin(of(name, sign_on(1, "a")), at(0)).await.unwrap().session;
+    let slot = Slot::of(name, &cluster).await;
+    let replication = text_of(slot.owner, &["INFO", "replication"]).await;
+    let follows = |node: &&Redis| replication.contains(&format!(",port={},", node.port));
+    let replica = cluster.nodes.iter().find(follows).unwrap();
+    replica.server.signal("STOP");
+    let begins = Arc::clone(&store);
+    let begun = tokio::spawn(async move { begins.begin(evicting(name), at(0)).await });
+    let waiters = waiters(slot.owner, 1).await;
+    slot.leaves().await;
+    give_up(slot.owner, &waiters[0]).await;
+    let begun = begun.await.unwrap();
+    slot.stays().await;
+    assert!(matches!(begun, Err(BeginError::Store(_))), "{begun:?}");
+    assert_eq!(store.sessions(&nagra, &who, at(0)).await, Ok(vec![old.clone()]));
+    let devices = store.devices(&nagra, &who).await.unwrap();
+    assert_eq!(devices.iter().map(|device| &device.id).collect::<Vec<_>>(), [&old.device]);
+}
