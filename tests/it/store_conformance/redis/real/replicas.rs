@@ -150,6 +150,29 @@ async fn who_has_fewer_replicas_is_not_ready() {
 }
 
 #[tokio::test]
+async fn a_master_that_insists_on_a_replica_changes_nothing_without() {
+    let (master, replica) = master_and_replica().await;
+    master.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]).await.unwrap();
+    let (store, patient) = (hasty(master.port).await, waiting(&master).await);
+    let session = patient.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    drop(replica);
+    crate::real::eventually("the master has noticed", async || {
+        text_of(&master, &["INFO", "replication"])
+            .await
+            .contains("connected_slaves:0")
+            .then_some(())
+    })
+    .await;
+    let refused = store.begin(sign_on(2, "b"), at(0)).await;
+    let Err(BeginError::Store(error)) = refused else { panic!("{refused:?}") };
+    assert!(error.0.contains("NOREPLICAS"), "{error}");
+    let (nagra, who) = (tenant("nagra"), account("1663"));
+    assert!(store.end(&nagra, &who, session.id, &session.device, at(0)).await.is_err());
+    assert_eq!(store.sessions(&nagra, &who, at(0)).await, Ok(vec![session]));
+    assert_eq!(store.devices(&nagra, &who).await, Ok(vec![device("a")]));
+}
+
+#[tokio::test]
 async fn a_replica_is_no_master() {
     let (_master, replica) = master_and_replica().await;
     let store = open(settings(replica.port, json!({}))).await.unwrap();
