@@ -53,8 +53,16 @@ pub async fn change(
     let session = introspect::session(tenant, ags, token, cx).await?;
     let account = &session.facts.account.id;
     let devices = ags.store.devices(&tenant.id, account).await?;
-    let old = devices.into_iter().find(|d| d.id == *device && d.state != DeviceState::Deleted);
+    let old = devices.into_iter().find(|d| d.id == *device);
     let old = old.ok_or(ExchangeError::NotFound("device"))?;
+    if old.state == DeviceState::Deleted {
+        if change == UserChange::Delete {
+            // A store may have told who deleted it that nobody knows: it must be so before it is said.
+            let deleted = DeviceChange::State(DeviceState::Deleted);
+            ags.store.change_device(&tenant.id, account, device, deleted).await?;
+        }
+        return Err(ExchangeError::NotFound("device"));
+    }
     let (what, change) = match change {
         UserChange::Rename(name) => ("device renamed", DeviceChange::Name(name)),
         UserChange::Disable => ("device disabled", DeviceChange::State(DeviceState::Disabled)),

@@ -37,12 +37,14 @@ impl RedisStore {
             Some(limit) => (limit.max.to_string(), word(limit.when_full)),
         };
         let account = record::json(&session.facts.account)?;
+        let (field, gone, deadline) = (record::field(new.id), keys.gone(), self.ends());
         let done = self
-            .write(
+            .write_until(
+                deadline,
                 &self.scripts.begin,
                 &names,
                 &[
-                    record::field(new.id).as_bytes(),
+                    field.as_bytes(),
                     now.secs().to_string().as_bytes(),
                     record::head(&session).as_bytes(),
                     account.as_bytes(),
@@ -58,16 +60,33 @@ impl RedisStore {
                     when_full.as_bytes(),
                     record::upstream(new.upstream).as_bytes(),
                     SESSIONS_A_PLACE.to_string().as_bytes(),
-                    keys.gone().as_bytes(),
+                    gone.as_bytes(),
                     SLACK.to_string().as_bytes(),
                     FOREVER.to_string().as_bytes(),
+                    self.waits(),
+                    keys.mark().as_bytes(),
                 ],
             )
             .await?;
-        if let Value::BulkString(letter) = &done.value {
-            return Err(refusal(letter));
+        let answer = match &done.value {
+            Value::BulkString(letter) => {
+                let refusal = refusal(letter);
+                if refusal == BeginError::ClaimGone {
+                    // Who has used the ticket may put it back, unless replicas have that.
+                    done.acknowledged()?;
+                }
+                return Err(refusal);
+            }
+            Value::Array(answer) => answer,
+            _ => return Err(unreadable("session").into()),
+        };
+        if done.missing.is_some() {
+            let of = [&field, session.device.as_str(), &device.record, &gone, &keys.ended()];
+            self.take_back(&names, &of, answer, deadline).await;
         }
-        begun(new, done.acknowledged()?).ok_or_else(|| unreadable("session").into())
+        let begun = begun(new, answer).ok_or_else(|| unreadable("session"))?;
+        done.acknowledged()?;
+        Ok(begun)
     }
 }
 
@@ -111,15 +130,15 @@ fn refusal(letter: &[u8]) -> BeginError {
     }
 }
 
-/// The session as it was written, and whom it evicted.
-fn begun(new: &NewSession, answer: Value) -> Option<Begun> {
-    let Value::Array(parts) = answer else { return None };
-    let [Value::BulkString(_), Value::BulkString(written), evicted @ ..] = &parts[..] else {
+/// The session as it was written, and whom it evicted; between them stands what the ticket was.
+fn begun(new: &NewSession, answer: &[Value]) -> Option<Begun> {
+    let [Value::BulkString(_), Value::BulkString(written), _, _, evicted @ ..] = answer else {
         return None;
     };
     let session = record::session(&new.tenant, new.id, written).ok()?;
     let evicted: Option<Vec<SessionId>> = evicted
         .iter()
+        .step_by(2)
         .map(|field| match field {
             Value::BulkString(field) => record::session_id(std::str::from_utf8(field).ok()?),
             _ => None,

@@ -46,6 +46,8 @@ impl DeviceStore for RedisStore {
                 keys.gone().as_bytes(),
                 rules::DELETED_KEPT.to_string().as_bytes(),
                 rules::DELETED_FORGOTTEN.to_string().as_bytes(),
+                self.waits(),
+                keys.mark().as_bytes(),
             ],
         )
         .await?

@@ -16,6 +16,7 @@ mod scripts;
 mod sessions;
 pub(super) mod settings;
 mod tickets;
+mod unbegin;
 
 use std::fmt;
 use std::ops::Deref;
@@ -136,6 +137,11 @@ impl RedisStore {
         answer.map(|answer| answer.value).map_err(|e| unavailable(&e))
     }
 
+    /// What a script is told of whether replicas are waited for.
+    fn waits(&self) -> &'static [u8] {
+        if self.replicas.is_some() { b"1" } else { b"0" }
+    }
+
     /// When a call that begins now ends at the latest.
     fn ends(&self) -> Instant {
         Instant::now() + self.deadline
@@ -159,12 +165,10 @@ impl Done {
         }
     }
 
-    /// Whether the script answered that it did something.
+    /// Whether the script answered that it did something. That there is nothing to do may be because
+    /// of what replicas do not have yet.
     fn did_it(self) -> Result<bool, StoreError> {
-        match self.value {
-            Value::Int(0) => Ok(false),
-            _ => self.acknowledged().map(|_| true),
-        }
+        Ok(self.acknowledged()? != Value::Int(0))
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `cambio:{tenant/account}:e:end.number` | that a session was ended by another sign-on or with its device; expires |
 //! | `cambio:{tenant/account}:u:end.number` | that nobody has been told of a session's current pair; expires |
 //! | `cambio:{tenant/account}:w` | written and gone at once, where a later write must be waited for |
+//! | `cambio:{tenant/account}:w:end.number` | the same, and that a session is not to come back; for one call's `deadline` |
 //! | `cambio:t:digest` | whose ticket it is; expires with it |
 //! | `cambio:k:name` | a key ring; stays |
 
@@ -91,6 +92,11 @@ impl AccountNames {
     pub(super) fn mark(&self) -> String {
         format!("{}w", self.stem)
     }
+
+    /// What the names of marks begin with that a session is not to come back; its field follows.
+    pub(super) fn ended(&self) -> String {
+        format!("{}w:", self.stem)
+    }
 }
 
 fn text(digest: &OneTimeClaim) -> String {
@@ -119,6 +125,7 @@ mod tests {
             keys.gone(),
             keys.unheard("1.1"),
             keys.mark(),
+            keys.ended(),
         ] {
             assert!(key.starts_with("cambio:{nagra/1663}:"), "{key}");
         }

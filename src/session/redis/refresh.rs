@@ -48,13 +48,15 @@ impl RedisStore {
                     account.as_bytes(),
                     time_to_live(expires_at, now).to_string().as_bytes(),
                     next.grace.as_secs().to_string().as_bytes(),
-                    if self.replicas.is_some() { b"1" } else { b"0" },
+                    self.waits(),
                     unheard.as_bytes(),
+                    keys.mark().as_bytes(),
                 ],
             )
             .await?;
 
-        // What was written counts once replicas have it; a refusal counts at once.
+        // What was written counts once replicas have it, and so does that there is no session: another
+        // call may have ended it, or a sign-on evicted it that is taken back. Other refusals count at once.
         let Value::BulkString(answer) = &done.value else { return Err(unknown().into()) };
         let refusal = match answer.first() {
             Some(b'N') => {
@@ -62,6 +64,7 @@ impl RedisStore {
                 if done.is_repeated && why == RefreshError::Gone {
                     asked.perhaps_reused(presented);
                 }
+                done.acknowledged()?;
                 return Err(why);
             }
             Some(b'G') => RefreshError::Gone,
@@ -76,11 +79,14 @@ impl RedisStore {
                 done.acknowledged()?;
                 RefreshError::Exhausted
             }
-            Some(b'R' | b'P') => {
+            Some(&letter @ (b'R' | b'P' | b'Q')) => {
                 let session = record::session(&presented.tenant, presented.id, &answer[1..])?;
-                let letter = answer[0];
+                // Somebody has been told of a pair that is merely asked for again.
+                let is_unheard = letter != b'P' || done.is_repeated;
                 if let Err(error) = done.acknowledged() {
-                    self.note_unheard(&keys, &unheard, &session, now, deadline).await;
+                    if is_unheard {
+                        self.note_unheard(&keys, &unheard, &session, now, deadline).await;
+                    }
                     return Err(error.into());
                 }
                 return Ok(match letter {

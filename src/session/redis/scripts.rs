@@ -8,9 +8,11 @@ use crate::support::redis::Script;
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) begin: Script,
+    pub(super) unbegin: Script,
     pub(super) refresh: Script,
     pub(super) unheard: Script,
     pub(super) gone: Script,
+    pub(super) find: Script,
     pub(super) end: Script,
     pub(super) end_all: Script,
     pub(super) change_device: Script,
@@ -25,16 +27,29 @@ macro_rules! writes {
     };
 }
 
+/// One that may find nothing to change.
+macro_rules! touches {
+    ($file:literal) => {
+        Script::in_time(concat!(
+            include_str!("lua/in_time.lua"),
+            include_str!("lua/touch.lua"),
+            include_str!($file)
+        ))
+    };
+}
+
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            begin: writes!("lua/begin.lua"),
-            refresh: writes!("lua/refresh.lua"),
+            begin: touches!("lua/begin.lua"),
+            unbegin: writes!("lua/unbegin.lua"),
+            refresh: touches!("lua/refresh.lua"),
             unheard: writes!("lua/unheard.lua"),
             gone: Script::new(include_str!("lua/gone.lua")),
-            end: writes!("lua/end.lua"),
-            end_all: writes!("lua/end_all.lua"),
-            change_device: writes!("lua/change_device.lua"),
+            find: touches!("lua/find.lua"),
+            end: touches!("lua/end.lua"),
+            end_all: touches!("lua/end_all.lua"),
+            change_device: touches!("lua/change_device.lua"),
             put: writes!("lua/put.lua"),
             swap: writes!("lua/swap.lua"),
         }

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use redis::{Cmd, Value};
 
+use super::names::AccountNames;
 use super::{RedisStore, record, unreadable};
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
 use crate::session::audit::Asked;
@@ -15,7 +16,10 @@ use crate::session::{
 #[async_trait]
 impl SessionStore for RedisStore {
     async fn begin(&self, new: NewSession, now: Timestamp) -> Result<Begun, BeginError> {
-        self.sign_on(&new, now).await
+        let store = self.clone();
+        // To its end, whoever hangs up: what nobody may be told of is taken back.
+        let begun = tokio::spawn(async move { store.sign_on(&new, now).await }).await;
+        begun.map_err(|e| StoreError(format!("redis: a sign-on has stopped: {e}")))?
     }
 
     async fn refresh(
@@ -38,9 +42,8 @@ impl SessionStore for RedisStore {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
-        let key = self.names.account(tenant, account).sessions;
-        let found = self.read(&key, || Cmd::hget(&key, record::field(id)).into()).await?;
-        let Value::BulkString(found) = found else { return Ok(None) };
+        let keys = self.names.account(tenant, account);
+        let Value::BulkString(found) = self.find(&keys, id).await? else { return Ok(None) };
         let session = record::session(tenant, id, &found)?;
         Ok(Some(session).filter(|session| rules::alive(session.expires_at, now)))
     }
@@ -72,7 +75,9 @@ impl SessionStore for RedisStore {
                 record::field(id).as_bytes(),
                 now.secs().to_string().as_bytes(),
                 device.as_str().as_bytes(),
-                keys.mark().as_bytes(),
+                self.waits(),
+                format!("{}{}", keys.ended(), record::field(id)).as_bytes(),
+                self.deadline.as_millis().to_string().as_bytes(),
             ],
         )
         .await?
@@ -90,7 +95,7 @@ impl SessionStore for RedisStore {
             .write(
                 &self.scripts.end_all,
                 &[&keys.sessions],
-                &[now.secs().to_string().as_bytes(), keys.mark().as_bytes()],
+                &[now.secs().to_string().as_bytes(), self.waits(), keys.mark().as_bytes()],
             )
             .await?;
         match done.acknowledged()? {
@@ -115,6 +120,22 @@ impl SessionStore for RedisStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.ready().await
+    }
+}
+
+impl RedisStore {
+    /// A session's record. That there is none counts once replicas have what has ended it: else whoever
+    /// signs out again would be told that it is done.
+    async fn find(&self, keys: &AccountNames, id: SessionId) -> Result<Value, StoreError> {
+        let (key, field, deadline) = (&keys.sessions, record::field(id), self.ends());
+        let found = self.read_until(deadline, key, || Cmd::hget(key, &field).into()).await?;
+        if found != Value::Nil || self.replicas.is_none() {
+            return Ok(found);
+        }
+        let (mark, script) = (keys.mark(), &self.scripts.find);
+        let args = [field.as_bytes(), mark.as_bytes()];
+        let done = self.write_until(deadline, script, &[key], &args).await?;
+        if done.value == Value::Nil { done.acknowledged() } else { Ok(done.value) }
     }
 }
 

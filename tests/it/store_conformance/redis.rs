@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::real::redis::PASSWORD;
+use crate::real::redis_cluster::RedisCluster;
 use crate::real::{redis, redis_cluster};
 
 impl Backend {
@@ -17,13 +18,9 @@ impl Backend {
         Self::in_redis(&standalone().await).await
     }
 
-    /// Keys of its own in the cluster that tests share.
+    /// Keys of its own in the cluster that tests share, whose replicas are waited for.
     pub(super) async fn redis_cluster() -> Self {
-        let cluster = redis_cluster::shared().await;
-        let nodes = &cluster.places()[..2];
-        let redis = json!({"topology": "cluster", "nodes": nodes, "password": PASSWORD,
-            "prefix": prefix()});
-        Self::in_redis(&json!({"kind": "redis", "redis": patient(redis)})).await
+        Self::in_redis(&in_cluster(redis_cluster::shared().await)).await
     }
 
     async fn in_redis(settings: &Value) -> Self {
@@ -36,6 +33,15 @@ impl Backend {
 pub(super) async fn standalone() -> Value {
     let node = format!("127.0.0.1:{}", redis::shared().await.port);
     let redis = json!({"nodes": [node], "password": PASSWORD, "prefix": prefix()});
+    json!({"kind": "redis", "redis": patient(redis)})
+}
+
+/// Settings for keys of its own in a cluster, whose replicas are waited for. On one connection a call that was
+/// dropped stays ahead of those that follow.
+fn in_cluster(cluster: &RedisCluster) -> Value {
+    let nodes = &cluster.places()[..2];
+    let redis = json!({"topology": "cluster", "nodes": nodes, "password": PASSWORD,
+        "prefix": prefix(), "connections": 1, "wait_replicas": 1, "wait_timeout": "30s"});
     json!({"kind": "redis", "redis": patient(redis)})
 }
 

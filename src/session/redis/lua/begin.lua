@@ -1,26 +1,36 @@
 -- Begins a session: all checks, in the order of the errors, then the changes.
 -- Mirrors rules::{honours, usable, room, first}; the records are described in record.rs.
 -- KEYS: sessions, devices[, ticket]
--- Answers {'B', record, evicted id...}, or one letter: T no ticket, U device unknown,
--- D disabled, L device limit, S session limit, C conflict.
+-- Answers {'B', record, ticket, its seconds, evicted id, its record...}, or one letter: T no ticket,
+-- U device unknown, D disabled, L device limit, S session limit, C conflict. What was the ticket is
+-- only said where replicas are waited for, so that it can be put back (unbegin.lua).
 local sessions, devices, ticket = KEYS[1], KEYS[2], KEYS[3]
 local id, now, head, account, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
 local service, mode, device, class, value = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local most, most_of_class = tonumber(ARGV[11]), tonumber(ARGV[12])
 local places_max, when_full, upstream, sharing_max = tonumber(ARGV[13]), ARGV[14], ARGV[15], tonumber(ARGV[16])
-local gone, slack, forever, again = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19]), ARGV[20]
+local gone, slack, forever = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19])
+local waits, mark, again = ARGV[20] == '1', ARGV[21], ARGV[22]
 
 if again == '1' then
   local old = redis.call('HGET', sessions, id)
   if old and string.sub(old, 1, #head) == head and string.sub(old, -#account) == account then
     -- The first try was carried out; written again, so that this connection can wait for it.
     redis.call('HSET', sessions, id, old)
-    return {'B', old}
+    return {'B', old, false, false}
   end
 end
 
+local taken, seconds = false, false
 if ticket then
-  local expires, of = string.match(redis.call('GET', ticket) or '', '^(%-?%d+)\n([^\n]*)\n')
+  local found = redis.call('GET', ticket)
+  if waits and found then
+    taken, seconds = found, redis.call('TTL', ticket)
+  elseif waits then
+    -- Whoever has used it may put it back.
+    touch(mark, 1)
+  end
+  local expires, of = string.match(found or '', '^(%-?%d+)\n([^\n]*)\n')
   if not expires or tonumber(expires) <= now or of ~= service then return 'T' end
 end
 
@@ -58,7 +68,7 @@ for n = 1, #kept, 2 do
     local ends, number = string.match(kept[n], '^(%-?%d+)%.(%d+)$')
     held[#held + 1] = {
       id = kept[n], ends = tonumber(ends), number = tonumber(number), with = with, owner = on,
-      expires = expires, issued = tonumber(issued), begun = tonumber(begun),
+      expires = expires, issued = tonumber(issued), begun = tonumber(begun), record = kept[n + 1],
     }
   elseif tonumber(expires) + slack <= now and kept[n] ~= id and #expired < 1000 then
     expired[#expired + 1] = kept[n]
@@ -121,7 +131,7 @@ if mode == 'new' and redis.call('HGET', devices, device) then return 'C' end
 -- What can fail comes first: while the slot is being moved to another node, nothing can be
 -- written here under a name that is not there yet, as that of a note. A note on a session that
 -- is there says nothing.
-local answer = {'B', head .. class .. '\n' .. account}
+local answer = {'B', head .. class .. '\n' .. account, taken, seconds}
 for _, one in ipairs(evicted) do
   -- Its client is told, for as long as its token is good.
   local left = math.max(1, math.min(tonumber(one.expires) - now + slack, forever))
@@ -133,6 +143,7 @@ redis.call('HSET', sessions, id, answer[2])
 for _, one in ipairs(evicted) do
   redis.call('HDEL', sessions, one.id)
   answer[#answer + 1] = one.id
+  answer[#answer + 1] = one.record
 end
 if #expired > 0 then redis.call('HDEL', sessions, unpack(expired)) end
 if redis.call('TTL', sessions) < ttl then redis.call('EXPIRE', sessions, ARGV[5]) end

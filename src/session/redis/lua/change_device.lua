@@ -2,10 +2,12 @@
 -- KEYS: sessions, devices
 -- Answers 1, or 0 if there is no such device or it is deleted.
 local device, what, value, gone = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local remembered, most = tonumber(ARGV[5]), tonumber(ARGV[6])
+local remembered, most, waits, mark = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local old = redis.call('HGET', KEYS[2], device)
-if not old then return 0 end
-if string.sub(old, 1, 1) == 'x' and not (what == 'state' and value == 'x') then return 0 end
+if not old or (string.sub(old, 1, 1) == 'x' and not (what == 'state' and value == 'x')) then
+  if waits == '1' then touch(mark, 1) end
+  return 0
+end
 
 if what == 'name' then
   local before, behind = string.match(old, '^([^\n]*\n[^\n]*\n)[^\n]*(\n.*)$')

@@ -1,9 +1,13 @@
 -- What a presented refresh token is worth: mirrors rules::refresh.
 -- KEYS: sessions, devices
--- Answers a letter with the record behind it: R rotated, P the same pair again; or alone:
--- N no such session, G gone, D device disabled, X device deleted, U reused, E exhausted.
+-- Answers a letter with the record behind it: R rotated, P the same pair again, Q the same when nobody had
+-- been told of it; or alone: N no such session, G gone, D device disabled, X device deleted, U reused, E exhausted.
+local waits = ARGV[12] == '1'
 local record = redis.call('HGET', KEYS[1], ARGV[1])
-if not record then return 'N' end
+if not record then
+  if waits then touch(ARGV[14], 1) end
+  return 'N'
+end
 local generation, issued, expires, network, rest, owner, class, account = string.match(record,
   '^(%d+) (%-?%d+) (%-?%d+) ([01]) ([^\n]*)\n([^\n]*\n[^\n]*)\n([^\n]*)\n(.*)$')
 if not generation then return redis.error_reply('UNREADABLE a session') end
@@ -33,19 +37,20 @@ if presented == current then
   return 'R' .. issue(current + 1)
 end
 if presented > 0 and presented + 1 == current then
-  local in_grace, waits = now <= tonumber(issued) + tonumber(ARGV[11]), ARGV[12] == '1'
-  if in_grace and waits then
+  if now <= tonumber(issued) + tonumber(ARGV[11]) then
+    if not waits then return 'P' .. record end
     -- Written again where replicas are waited for: they may not have the rotation yet. If they have
-    -- it now, somebody is told of it. (The note is seldom there; nor can it be touched while the
+    -- it now, somebody is told of it. (The note is seldom there; nor can it be looked at while the
     -- slot is moved.)
     redis.call('HSET', KEYS[1], ARGV[1], record)
-    redis.pcall('DEL', ARGV[13])
+    if redis.pcall('GET', ARGV[13]) ~= generation then return 'P' .. record end
+    redis.call('DEL', ARGV[13])
+    return 'Q' .. record
   end
-  if in_grace then return 'P' .. record end
   if waits and redis.call('GET', ARGV[13]) == generation then
     -- Nobody has been told of the current pair, whose replicas were away: it is issued now.
     redis.call('DEL', ARGV[13])
-    return 'P' .. issue(current)
+    return 'Q' .. issue(current)
   end
 end
 redis.call('HDEL', KEYS[1], ARGV[1])

@@ -5,7 +5,9 @@ mod late;
 mod login;
 mod lost_answers;
 mod moving;
+mod not_there;
 mod replicas;
+mod taken_back;
 mod waits;
 
 use cambio::session::{BeginError, RefreshError, Refreshed};
@@ -28,6 +30,23 @@ async fn text_of(redis: &Redis, words: &[&str]) -> String {
 
 async fn number_of(redis: &Redis, words: &[&str]) -> i64 {
     ::redis::from_redis_value(redis.ask(words).await.unwrap()).unwrap()
+}
+
+/// Whoever waits for replicas of this server, once so many do, in the order in which they connected.
+async fn waiters(redis: &Redis, count: usize) -> Vec<String> {
+    crate::real::eventually("they wait", async || {
+        let clients = text_of(redis, &["CLIENT", "LIST"]).await;
+        let blocked = clients.lines().filter(|client| client.contains(" flags=b "));
+        let ids = blocked.filter_map(|client| client.strip_prefix("id=")?.split(' ').next());
+        let ids: Vec<_> = ids.map(str::to_owned).collect();
+        (ids.len() == count).then_some(ids)
+    })
+    .await
+}
+
+/// Lets one of them wait no longer.
+async fn give_up(redis: &Redis, waiter: &str) {
+    assert_eq!(number_of(redis, &["CLIENT", "UNBLOCK", waiter]).await, 1);
 }
 
 #[tokio::test]

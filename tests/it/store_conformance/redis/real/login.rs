@@ -14,14 +14,18 @@ const RIGHTS: &str = "-@all +eval +evalsha +hget +hgetall +hmget +hset +hsetnx +
     +hrandfield +get +set +del +unlink +ttl +expire +time +scan +info +wait +role +cluster|slots \
     +select";
 
-#[tokio::test]
-async fn a_user_with_these_rights_can_do_everything() {
-    let redis = Redis::start().await;
+/// Makes this user, and answers the settings to be them.
+pub(super) async fn gateway(redis: &Redis) -> Value {
     let mut words = vec!["ACL", "SETUSER", "gateway", "on", ">of the gateway", "~cambio:*"];
     words.extend(RIGHTS.split_whitespace());
     redis.ask(&words).await.unwrap();
-    let more = json!({"user": "gateway", "password": "of the gateway"});
-    let store = open(settings(redis.port, more)).await.unwrap();
+    json!({"user": "gateway", "password": "of the gateway"})
+}
+
+#[tokio::test]
+async fn a_user_with_these_rights_can_do_everything() {
+    let redis = Redis::start().await;
+    let store = open(settings(redis.port, gateway(&redis).await)).await.unwrap();
     store.put_ticket(digest(1), ticket()).await.unwrap();
     assert!(store.peek_ticket(digest(1), at(0)).await.unwrap().is_some());
     let new = limited(claiming(sign_on(1, "a"), digest(1)), 3);

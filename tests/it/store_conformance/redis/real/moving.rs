@@ -5,66 +5,128 @@ use std::num::NonZeroU32;
 
 use cambio::session::{SessionLimit, WhenFull};
 
+use super::super::in_cluster;
 use super::*;
-use crate::real::redis_cluster;
+use crate::real::redis_cluster::{self, RedisCluster};
 
-/// Whose slot is moved; nobody else's in this run.
-const MOVING: &str = "whose-slot-is-moved";
-
-fn of_moving(mut new: NewSession) -> NewSession {
-    new.facts = facts(MOVING);
+fn of(name: &str, mut new: NewSession) -> NewSession {
+    new.facts = facts(name);
     if let DeviceRequest::Register { device, .. } = &mut new.device {
-        device.account = account(MOVING);
+        device.account = account(name);
     }
     new
 }
 
-/// The number of the account's slot, who has it, and another master's id.
-async fn slot() -> (String, &'static Redis, String) {
-    let cluster = redis_cluster::shared().await;
-    let key = format!("{{nagra/{MOVING}}}");
-    let slot = cluster.nodes[0].ask(&["CLUSTER", "KEYSLOT", &key]).await.unwrap();
-    let slot: u32 = ::redis::from_redis_value(slot).unwrap();
-    let (mut owner, mut others) = (None, Vec::new());
-    for node in &cluster.nodes {
-        let is_owner = node.ask(&["HLEN", &key]).await.is_ok();
-        let role: Vec<::redis::Value> =
-            ::redis::from_redis_value(node.ask(&["ROLE"]).await.unwrap()).unwrap();
-        if is_owner {
-            owner = Some(node);
-        } else if role[0] == ::redis::Value::BulkString(b"master".to_vec()) {
-            let id = node.ask(&["CLUSTER", "MYID"]).await.unwrap();
-            others.push(::redis::from_redis_value::<String>(id).unwrap());
+/// A slot that can be moved.
+struct Slot<'a> {
+    number: String,
+    /// Who has it.
+    owner: &'a Redis,
+    /// Another master.
+    other: String,
+}
+
+impl<'a> Slot<'a> {
+    /// The one of this account, which is nobody else's in this run.
+    async fn of(name: &str, cluster: &'a RedisCluster) -> Self {
+        let key = format!("{{nagra/{name}}}");
+        let number = number_of(&cluster.nodes[0], &["CLUSTER", "KEYSLOT", &key]).await.to_string();
+        let (mut owner, mut others) = (None, Vec::new());
+        for node in &cluster.nodes {
+            let role: Vec<::redis::Value> =
+                ::redis::from_redis_value(node.ask(&["ROLE"]).await.unwrap()).unwrap();
+            if node.ask(&["HLEN", &key]).await.is_ok() {
+                owner = Some(node);
+            } else if role[0] == ::redis::Value::BulkString(b"master".to_vec()) {
+                others.push(text_of(node, &["CLUSTER", "MYID"]).await);
+            }
         }
+        Self { number, owner: owner.unwrap(), other: others.swap_remove(0) }
     }
-    (slot.to_string(), owner.unwrap(), others.swap_remove(0))
+
+    async fn leaves(&self) {
+        let words = ["CLUSTER", "SETSLOT", &self.number, "MIGRATING", &self.other];
+        self.owner.ask(&words).await.unwrap();
+    }
+
+    async fn stays(&self) {
+        self.owner.ask(&["CLUSTER", "SETSLOT", &self.number, "STABLE"]).await.unwrap();
+    }
+}
+
+/// A sign-on that evicts the account's other session.
+fn evicting(name: &str) -> NewSession {
+    let limit = Some(SessionLimit { max: NonZeroU32::MIN, when_full: WhenFull::EvictOldest });
+    NewSession { limit, ..of(name, sign_on(2, "b")) }
 }
 
 #[tokio::test]
 async fn what_a_moving_slot_refuses_has_changed_nothing() {
+    let name = "whose-slot-is-moved";
     let b = Backend::redis_cluster().await;
-    let (nagra, who) = (tenant("nagra"), account(MOVING));
-    let old = b.store.begin(of_moving(sign_on(1, "a")), at(0)).await.unwrap().session;
+    let (nagra, who) = (tenant("nagra"), account(name));
+    let old = b.store.begin(of(name, sign_on(1, "a")), at(0)).await.unwrap().session;
     let all = async || {
         let sessions = b.store.sessions(&nagra, &who, at(0)).await.unwrap();
         (sessions, b.store.devices(&nagra, &who).await.unwrap())
     };
     let before = all().await;
-    let (slot, owner, other) = slot().await;
-    owner.ask(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &other]).await.unwrap();
-    // It would evict, and leave a note of that.
-    let limit = Some(SessionLimit { max: NonZeroU32::MIN, when_full: WhenFull::EvictOldest });
-    let new = NewSession { limit, ..of_moving(sign_on(2, "b")) };
-    let refused = b.store.begin(new.clone(), at(0)).await;
+    let slot = Slot::of(name, redis_cluster::shared().await).await;
+    slot.leaves().await;
+    // It would leave a note of whom it evicts.
+    let refused = b.store.begin(evicting(name), at(0)).await;
     let after_begin = all().await;
     let deleted = DeviceChange::State(DeviceState::Deleted);
     let deletion = b.store.change_device(&nagra, &who, &old.device, deleted.clone()).await;
     let after_deletion = all().await;
-    owner.ask(&["CLUSTER", "SETSLOT", &slot, "STABLE"]).await.unwrap();
+    slot.stays().await;
     assert!(matches!(refused, Err(BeginError::Store(_))), "{refused:?}");
     assert_eq!(after_begin, before);
     assert!(deletion.is_err());
     assert_eq!(after_deletion, before);
-    assert_eq!(b.store.begin(new, at(0)).await.unwrap().evicted, [old.id]);
+    assert_eq!(b.store.begin(evicting(name), at(0)).await.unwrap().evicted, [old.id]);
     assert_eq!(b.store.change_device(&nagra, &who, &old.device, deleted).await, Ok(true));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_of_a_moving_slot_as_well() {
+    let name = "whose-slot-is-moved-too";
+    let cluster = redis_cluster::shared().await;
+    let store = open(in_cluster(cluster)).await.unwrap();
+    let (nagra, who) = (tenant("nagra"), account(name));
+    let there = store.begin(of(name, sign_on(1, "a")), at(0)).await.unwrap().session;
+    let slot = Slot::of(name, cluster).await;
+    slot.leaves().await;
+    let found = store.session(&nagra, &who, id(9), at(0)).await;
+    let ended = store.end(&nagra, &who, id(9), &there.device, at(0)).await;
+    let (nobodys, change) = (device_id("b"), DeviceChange::Name(None));
+    let changed = store.change_device(&nagra, &who, &nobodys, change).await;
+    slot.stays().await;
+    assert_eq!((found, ended, changed), (Ok(None), Ok(false), Ok(false)));
+    assert_eq!(store.session(&nagra, &who, there.id, at(0)).await, Ok(Some(there)));
+}
+
+#[tokio::test]
+async fn a_sign_on_is_taken_back_while_its_slot_is_moved() {
+    let name = "whose-sign-on-is-taken-back";
+    let cluster = RedisCluster::start().await;
+    let store = open(in_cluster(&cluster)).await.unwrap();
+    let (nagra, who) = (tenant("nagra"), account(name));
+    let old = store.begin(of(name, sign_on(1, "a")), at(0)).await.unwrap().session;
+    let slot = Slot::of(name, &cluster).await;
+    let replication = text_of(slot.owner, &["INFO", "replication"]).await;
+    let follows = |node: &&Redis| replication.contains(&format!(",port={},", node.port));
+    let replica = cluster.nodes.iter().find(follows).unwrap();
+    replica.server.signal("STOP");
+    let begins = Arc::clone(&store);
+    let begun = tokio::spawn(async move { begins.begin(evicting(name), at(0)).await });
+    let waiters = waiters(slot.owner, 1).await;
+    slot.leaves().await;
+    give_up(slot.owner, &waiters[0]).await;
+    let begun = begun.await.unwrap();
+    slot.stays().await;
+    assert!(matches!(begun, Err(BeginError::Store(_))), "{begun:?}");
+    assert_eq!(store.sessions(&nagra, &who, at(0)).await, Ok(vec![old.clone()]));
+    let devices = store.devices(&nagra, &who).await.unwrap();
+    assert_eq!(devices.iter().map(|device| &device.id).collect::<Vec<_>>(), [&old.device]);
 }
