@@ -123,6 +123,8 @@ impl Store {
                 let number = i64::try_from(n % SESSIONS)?;
                 let _place = places.acquire().await?;
                 let client = idle.lock().pop().ok_or("a place without a connection")?;
+                let held = Held { client: Some(client), idle };
+                let client = held.client.as_ref().ok_or("no connection")?;
                 let row = client
                     .query_typed(
                         "update floor_sessions s
@@ -141,13 +143,23 @@ impl Store {
                             (&None::<&str>, Type::TEXT),
                         ],
                     )
-                    .await;
-                idle.lock().push(client);
-                let row = row?;
+                    .await?;
                 std::hint::black_box(row);
             }
         }
         Ok(())
+    }
+}
+
+/// A connection that goes back when its request is over, or nobody waits for it any more.
+struct Held<'a> {
+    client: Option<tokio_postgres::Client>,
+    idle: &'a Mutex<Vec<tokio_postgres::Client>>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.idle.lock().extend(self.client.take());
     }
 }
 
