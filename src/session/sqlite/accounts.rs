@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::memtable::{AccountKey, Added, Change, Tx, View};
+use super::memtable::{AccountKey, Added, Change, Taken, Tx, View};
 use super::row;
 use crate::domain::DeviceId;
 use crate::session::{Device, DeviceLimits, SessionId};
@@ -25,6 +25,30 @@ pub(super) fn device(
     let key = (account.0.as_str(), account.1.as_str(), id.as_str());
     let stored = find.query_row(key, read).optional()?;
     Ok(stored.or_else(|| view.device(account, id)))
+}
+
+/// Whether the account has a device of this id. Its page is read for the first one that is added, and not
+/// for those that follow until that is written there.
+pub(super) fn is_registered(
+    tx: &mut Tx<'_>,
+    account: &AccountKey,
+    id: &DeviceId,
+) -> rusqlite::Result<bool> {
+    if let Some(known) = tx.has_device(account, id) {
+        return Ok(known);
+    }
+    let mut list = tx.db.prepare_cached(
+        "SELECT device FROM accounts
+         WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0 LIMIT ?3",
+    )?;
+    let key = (account.0.as_str(), account.1.as_str(), Taken::MOST.saturating_add(1));
+    let stored = list.query_map(key, |r| r.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    if stored.len() > usize::from(Taken::MOST) {
+        return Ok(device(tx, account, id)?.is_some());
+    }
+    let is_there = stored.iter().any(|stored| stored == id.as_str());
+    tx.remember_taken(account, &stored);
+    Ok(is_there)
 }
 
 /// The account's devices, in order of their ids.

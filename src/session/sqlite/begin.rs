@@ -48,7 +48,7 @@ fn begin_claimed(
         DeviceRequest::Existing(_) => None,
     };
     if let Some(device) = device
-        && accounts::device(tx, &account, &device.id)?.is_some()
+        && accounts::is_registered(tx, &account, &device.id)?
     {
         return Ok(Err(BeginError::Conflict));
     }

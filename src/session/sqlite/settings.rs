@@ -85,10 +85,10 @@ fn default_max_batch() -> usize {
     256
 }
 
-/// About 25 MiB, and as much again while they are written. The more they are, the more of them share a
+/// About 35 MiB, and as much again while they are written. The more they are, the more of them share a
 /// page, and the longer it may take to open the file.
 fn default_memtable() -> usize {
-    65_536
+    131_072
 }
 
 fn default_queue() -> usize {

@@ -196,6 +196,29 @@ async fn sign_ons_without_a_pause_leave_no_more_than_is_merged_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_taken_device_id_is_seen_wherever_the_device_is_by_now() {
+    for memtable in [2, 9, 50, 65_536] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open_with(&dir.path().join("store.db"), memtable).await;
+        let mut number = 0;
+        let mut begin = async |n: u64| {
+            number += 1;
+            store.begin(sign_on(number, &format!("d{n}")), at(0)).await.map(drop)
+        };
+        // More than are remembered.
+        for n in 0..80 {
+            begin(n).await.unwrap();
+            for taken in [0, n / 3, n / 2, n.saturating_sub(1), n] {
+                assert_eq!(begin(taken).await, Err(BeginError::Conflict), "{memtable} {n} {taken}");
+            }
+        }
+        change(&store, "d40", DeviceState::Deleted).await;
+        assert_eq!(begin(40).await, Err(BeginError::Conflict));
+        begin(80).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_is_begun_in_an_expired_ones_place_is_new() {
     for memtable in [1, 2, 65_536] {
         let dir = tempfile::tempdir().unwrap();

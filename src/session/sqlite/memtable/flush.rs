@@ -6,8 +6,9 @@ use rusqlite::Connection;
 
 use super::super::{accounts, refresh};
 use super::layer::Layer;
+use super::log;
 use super::log::Entries;
-use super::{AccountKey, SessionKey, log};
+use super::order::{Order, Sorting};
 
 /// Entries that are written with a commit for each that it adds.
 const WRITTEN: usize = 2;
@@ -37,8 +38,7 @@ impl Pace {
 
 /// What is to be written, in order, and the last row of the log that has it.
 pub(super) struct Flush {
-    sessions: Vec<SessionKey>,
-    accounts: Vec<AccountKey>,
+    sorting: Sorting,
     log_until: i64,
     reached: Reached,
 }
@@ -58,11 +58,7 @@ pub(super) enum Reached {
 
 impl Flush {
     pub(super) fn new(old: &Layer, log_until: i64) -> Self {
-        let mut sessions: Vec<_> = old.generations.keys().cloned().collect();
-        sessions.sort_unstable();
-        let mut accounts: Vec<_> = old.accounts.keys().cloned().collect();
-        accounts.sort_unstable();
-        Self { sessions, accounts, log_until, reached: Reached::Sessions(0) }
+        Self { sorting: Sorting::start(old), log_until, reached: Reached::Sessions(0) }
     }
 
     /// Goes on from here: what was written is committed.
@@ -70,17 +66,20 @@ impl Flush {
         self.reached = reached;
     }
 
-    /// Writes entries of `old`, but for what `batch` has taken out. Answers how far it is
-    /// if that is committed.
+    /// Writes entries of `old`, but for what `batch` has taken out; none while they are not in order yet. Answers how
+    /// far it is if that is committed.
     pub(super) fn step(
-        &self,
+        &mut self,
         db: &Connection,
         (old, batch): (&Layer, &Layer),
         Pace { entries, bytes }: Pace,
     ) -> rusqlite::Result<Reached> {
+        let Some(order) = self.sorting.order(old) else { return Ok(self.reached) };
         match self.reached {
-            Reached::Sessions(from) => self.sessions(db, (old, batch), from, entries),
-            Reached::Accounts(from, part) => self.accounts(db, (old, batch), (from, part), entries),
+            Reached::Sessions(from) => sessions(db, (old, batch), order, from, entries),
+            Reached::Accounts(from, part) => {
+                accounts(db, (old, batch), order, (from, part), entries)
+            }
             Reached::Log => {
                 let none_left = log::trim(db, self.log_until, bytes)?;
                 Ok(if none_left { Reached::Done } else { Reached::Log })
@@ -88,46 +87,46 @@ impl Flush {
             Reached::Done => Ok(Reached::Done),
         }
     }
+}
 
-    fn sessions(
-        &self,
-        db: &Connection,
-        (old, batch): (&Layer, &Layer),
-        from: usize,
-        most: usize,
-    ) -> rusqlite::Result<Reached> {
-        let until = self.sessions.len().min(from + most);
-        for key in &self.sessions[from..until] {
-            // It may have been taken out since.
-            if let Some(generation) = old.generations.get(key)
-                && !batch.forgotten.contains(key)
-            {
-                refresh::store(db, key, *generation)?;
+fn sessions(
+    db: &Connection,
+    (old, batch): (&Layer, &Layer),
+    order: &Order,
+    from: usize,
+    most: usize,
+) -> rusqlite::Result<Reached> {
+    let until = order.sessions.len().min(from + most);
+    for key in &order.sessions[from..until] {
+        // It may have been taken out since.
+        if let Some(generation) = old.generations.get(key)
+            && !batch.forgotten.contains(key)
+        {
+            refresh::store(db, key, *generation)?;
+        }
+    }
+    let all = until == order.sessions.len();
+    Ok(if all { Reached::Accounts(0, 0) } else { Reached::Sessions(until) })
+}
+
+fn accounts(
+    db: &Connection,
+    (old, batch): (&Layer, &Layer),
+    order: &Order,
+    (from, mut part): (usize, usize),
+    most: usize,
+) -> rusqlite::Result<Reached> {
+    let mut left = most;
+    for (n, key) in order.accounts.iter().enumerate().skip(from) {
+        let added = old.accounts.get(key).filter(|_| !batch.settled.contains(key));
+        if let Some(added) = added {
+            let written = accounts::store(db, key, added, part, left)?;
+            left -= written;
+            if left == 0 {
+                return Ok(Reached::Accounts(n, part + written));
             }
         }
-        let all = until == self.sessions.len();
-        Ok(if all { Reached::Accounts(0, 0) } else { Reached::Sessions(until) })
+        part = 0;
     }
-
-    fn accounts(
-        &self,
-        db: &Connection,
-        (old, batch): (&Layer, &Layer),
-        (from, mut part): (usize, usize),
-        most: usize,
-    ) -> rusqlite::Result<Reached> {
-        let mut left = most;
-        for (n, key) in self.accounts.iter().enumerate().skip(from) {
-            let added = old.accounts.get(key).filter(|_| !batch.settled.contains(key));
-            if let Some(added) = added {
-                let written = accounts::store(db, key, added, part, left)?;
-                left -= written;
-                if left == 0 {
-                    return Ok(Reached::Accounts(n, part + written));
-                }
-            }
-            part = 0;
-        }
-        Ok(Reached::Log)
-    }
+    Ok(Reached::Log)
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{AccountKey, Change, Generation, SessionKey};
+use super::{AccountKey, Change, Generation, SessionKey, Taken};
 use crate::domain::DeviceId;
 use crate::session::{Device, SessionId};
 
@@ -26,6 +26,8 @@ pub(in crate::session::sqlite) struct Added {
     /// In order of their ids.
     pub devices: Vec<Arc<Device>>,
     pub sessions: Vec<SessionId>,
+    /// What was there when it was asked for, below and here.
+    pub(super) taken: Option<Arc<Taken>>,
 }
 
 impl Added {
@@ -39,6 +41,7 @@ impl Added {
     pub(super) fn absorb(&mut self, mut more: Self) {
         more.devices.into_iter().for_each(|device| self.register(device));
         self.sessions.append(&mut more.sessions);
+        self.taken = self.taken.take().or(more.taken);
     }
 
     /// Adds it; one that is there already stays.
@@ -50,6 +53,15 @@ impl Added {
 }
 
 impl Layer {
+    /// An empty one with room for as much: a table that grows to its size moves all that it has, again and again.
+    pub(super) fn successor(&self) -> Self {
+        Self {
+            generations: HashMap::with_capacity(self.generations.len()),
+            accounts: HashMap::with_capacity(self.accounts.len()),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn weight(&self) -> usize {
         self.weight
     }

@@ -11,6 +11,8 @@ mod change;
 mod flush;
 mod layer;
 mod log;
+mod order;
+mod taken;
 mod view;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +26,7 @@ use flush::{Flush, Pace, Reached};
 pub(super) use layer::Added;
 use layer::Layer;
 use log::Log;
+pub(super) use taken::Taken;
 pub(super) use view::{Tx, View};
 
 /// How long nothing is merged after that failed.
@@ -59,7 +62,8 @@ impl Memtable {
     /// Makes the young layer the old one.
     fn freeze(&self, log_until: i64) -> Flush {
         let mut layers = self.layers.write();
-        layers.old = std::mem::take(&mut layers.young);
+        let next = layers.young.successor();
+        layers.old = std::mem::replace(&mut layers.young, next);
         drop(layers);
         Flush::new(&self.layers.read().old, log_until)
     }
@@ -70,7 +74,7 @@ impl Memtable {
         let old = std::mem::take(&mut layers.old);
         self.emptied.fetch_add(1, Ordering::Release);
         drop(layers);
-        drop(old);
+        order::free(old);
     }
 }
 
@@ -136,10 +140,10 @@ impl Merging {
         layers: (&Layer, &Layer),
         pace: Pace,
     ) -> rusqlite::Result<Option<Reached>> {
-        let Some(flush) = &self.flush else { return Ok(None) };
         if self.pauses() {
             return Ok(None);
         }
+        let Some(flush) = &mut self.flush else { return Ok(None) };
         db.prepare_cached("SAVEPOINT merge")?.execute(())?;
         let step = flush.step(db, layers, pace);
         if step.is_err() {

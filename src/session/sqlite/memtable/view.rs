@@ -2,12 +2,13 @@
 //! batch.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::layer::{Added, Layer};
 use super::log::Entries;
-use super::{AccountKey, Change, Generation, Memtable, SessionKey};
+use super::{AccountKey, Change, Generation, Memtable, SessionKey, Taken};
 use crate::domain::{DeviceId, Timestamp};
 use crate::session::Device;
 
@@ -57,6 +58,20 @@ impl<'a> View<'a> {
         self.find(account, |added| added.device(id).cloned())
     }
 
+    /// Whether the account has a device of this id, if that can be said without its tree.
+    pub(in crate::session::sqlite) fn has_device(
+        &self,
+        account: &AccountKey,
+        id: &DeviceId,
+    ) -> Option<bool> {
+        let mut taken = None;
+        let added = self.find(account, |added| {
+            taken = taken.take().or_else(|| added.taken.clone());
+            added.device(id).map(|_| true)
+        });
+        added.or_else(|| taken.filter(|taken| !taken.may_have(id)).map(|_| false))
+    }
+
     /// What the account has that its tree need not have.
     pub(in crate::session::sqlite) fn added(&self, account: &AccountKey) -> Added {
         let mut all = Added::default();
@@ -95,6 +110,19 @@ impl<'a> Tx<'a> {
         self.entries.push(&change)?;
         self.view.batch.add(change);
         Ok(())
+    }
+
+    /// Remembers which devices the account has: those of its tree, and what is not there yet.
+    pub(in crate::session::sqlite) fn remember_taken(
+        &mut self,
+        account: &AccountKey,
+        stored: &[String],
+    ) {
+        let added = self.view.added(account).devices;
+        let taken = Taken::of(
+            stored.iter().map(String::as_str).chain(added.iter().map(|device| device.id.as_str())),
+        );
+        self.view.batch.accounts.entry(account.clone()).or_default().taken = Some(Arc::new(taken));
     }
 
     pub(super) fn into_parts(self) -> (Entries, Layer) {
