@@ -95,7 +95,7 @@ impl Refresh {
             ],
         );
         let rotated = on.rotate(&values).await?;
-        Ok(rotated.as_ref().map(row::session).transpose()?.map(|stored| stored.session))
+        rotated.as_ref().map(|row| row::rotated(row, presented, next, *now)).transpose()
     }
 }
 

@@ -10,7 +10,8 @@ use super::error::Error;
 use super::value::Value;
 use crate::domain::{AccountId, TenantId, Timestamp};
 use crate::session::{
-    Device, DeviceState, Facts, Session, SessionId, Ticket, UpstreamSession, rules,
+    Device, DeviceState, Facts, NextPair, PresentedRefresh, Session, SessionId, Ticket,
+    UpstreamSession, rules,
 };
 
 /// Names an account's rows: parameters 1 and 2.
@@ -50,6 +51,32 @@ impl Stored {
     }
 }
 
+/// The session that `sql.rotate` made of the presented one.
+pub(super) fn rotated(
+    row: &Row,
+    presented: &PresentedRefresh,
+    next: &NextPair,
+    now: Timestamp,
+) -> Result<Session, Error> {
+    Ok(Session {
+        id: presented.id,
+        tenant: presented.tenant.clone(),
+        service: next.service.clone(),
+        device: presented.device.clone(),
+        device_class: words(row, 0)?,
+        upstream: upstream(row, 1)?,
+        begun_at: time(row, 2)?,
+        generation: presented.generation.saturating_add(1),
+        issued_at: now,
+        expires_at: time(row, 3)?,
+        facts: Facts {
+            account: json(column(row, 4)?)?,
+            on_network: next.on_network,
+            authenticated_at: time(row, 5)?,
+        },
+    })
+}
+
 /// A session from the columns of `sql.rs`.
 pub(super) fn session(row: &Row) -> Result<Stored, Error> {
     let session = Session {
@@ -58,10 +85,7 @@ pub(super) fn session(row: &Row) -> Result<Stored, Error> {
         service: id(row, 4)?,
         device: id(row, 5)?,
         device_class: words(row, 6)?,
-        upstream: column::<Option<&[u8]>>(row, 7)?
-            .map(|bytes| bytes.try_into().map(UpstreamSession))
-            .transpose()
-            .map_err(|_| unreadable("an upstream session's digest"))?,
+        upstream: upstream(row, 7)?,
         begun_at: time(row, 8)?,
         generation: u32::try_from(column::<i32>(row, 9)?)
             .map_err(|_| unreadable("a generation"))?,
@@ -137,6 +161,13 @@ pub(super) fn json_text(value: &impl Serialize) -> Result<String, Error> {
 
 fn id<T: TryFrom<String>>(row: &Row, at: usize) -> Result<T, Error> {
     T::try_from(column(row, at)?).map_err(|_| unreadable("an identifier"))
+}
+
+fn upstream(row: &Row, at: usize) -> Result<Option<UpstreamSession>, Error> {
+    column::<Option<&[u8]>>(row, at)?
+        .map(|bytes| bytes.try_into().map(UpstreamSession))
+        .transpose()
+        .map_err(|_| unreadable("an upstream session's digest"))
 }
 
 fn time(row: &Row, at: usize) -> Result<Timestamp, Error> {

@@ -66,6 +66,8 @@ statements! {
     /// nothing else, in one statement. What is not the key is one condition: the planner would
     /// spend more time on estimates of each than the server on carrying the statement out.
     ///
+    /// It answers only what the caller does not know: each column more is planned, written and read.
+    ///
     /// It is void when it arrives late: a partition that heals delivers what was sent before it,
     /// and nobody would know the pair that was made then.
     rotate: concat!("UPDATE @sessions s SET generation = s.generation + 1, issued_at = $8,
@@ -74,7 +76,7 @@ statements! {
             AND s.expires_at > $8 AND NOT s.evicted AND s.device_state = 0
             AND statement_timestamp() <= to_timestamp($12)
             THEN true ELSE false END
-        RETURNING ", session!());
+        RETURNING s.device_class, s.upstream, s.begun_at, s.expires_at, s.profile, s.authenticated_at");
     /// Ends a session that is still as it was read.
     end_unchanged: concat!("DELETE FROM @sessions s
         WHERE ", key!(), " AND s.generation = $5 AND s.issued_at = $6 AND s.expires_at = $7

@@ -85,7 +85,7 @@ fn default_max_batch() -> usize {
     256
 }
 
-/// About 35 MiB, and as much again while they are written. The more they are, the more of them share a
+/// 30 to 50 MiB (of few accounts less), and as much again while they are written. The more they are, the more of them share a
 /// page, and the longer it may take to open the file.
 fn default_memtable() -> usize {
     131_072
