@@ -66,7 +66,7 @@ statements! {
     /// nothing else, in one statement. What is not the key is one condition: the planner would
     /// spend more time on estimates of each than the server on carrying the statement out.
     ///
-    /// It answers only what the caller does not know: each column more is planned, written and read.
+    /// It answers little: each column more is planned, written and read.
     ///
     /// It is void when it arrives late: a partition that heals delivers what was sent before it,
     /// and nobody would know the pair that was made then.

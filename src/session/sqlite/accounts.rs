@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::memtable::{AccountKey, Added, Change, Taken, Tx, View};
+use super::memtable::{AccountKey, Added, Change, Id, TOO_MANY, Tx, View};
 use super::row;
 use crate::domain::DeviceId;
 use crate::session::{Device, DeviceLimits, SessionId};
@@ -28,27 +28,31 @@ pub(super) fn device(
 }
 
 /// Whether the account has a device of this id. Its page is read for the first one that is added, and not
-/// for those that follow until that is written there.
+/// for those that follow until that is written there, unless they are many.
 pub(super) fn is_registered(
     tx: &mut Tx<'_>,
     account: &AccountKey,
     id: &DeviceId,
 ) -> rusqlite::Result<bool> {
-    if let Some(known) = tx.has_device(account, id) {
-        return Ok(known);
+    match tx.look(account, id) {
+        Id::Taken => return Ok(true),
+        Id::Free => return Ok(false),
+        Id::Maybe => return in_tree(tx.db, account, id),
+        Id::Unknown => {}
     }
     let mut list = tx.db.prepare_cached(
         "SELECT device FROM accounts
-         WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0 LIMIT ?3",
+         WHERE tenant = ?1 AND account = ?2 AND ends_at = 0 AND number = 0",
     )?;
-    let key = (account.0.as_str(), account.1.as_str(), Taken::MOST.saturating_add(1));
-    let stored = list.query_map(key, |r| r.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
-    if stored.len() > usize::from(Taken::MOST) {
-        return Ok(device(tx, account, id)?.is_some());
-    }
-    let is_there = stored.iter().any(|stored| stored == id.as_str());
+    let stored = list
+        .query_map((account.0.as_str(), account.1.as_str()), |r| r.get(0))?
+        .take(TOO_MANY)
+        .collect::<rusqlite::Result<Vec<String>>>()?;
     tx.remember_taken(account, &stored);
-    Ok(is_there)
+    if stored.len() < TOO_MANY {
+        return Ok(stored.iter().any(|stored| stored == id.as_str()));
+    }
+    in_tree(tx.db, account, id)
 }
 
 /// The account's devices, in order of their ids.

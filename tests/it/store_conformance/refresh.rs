@@ -137,12 +137,15 @@ async fn the_account_is_kept_or_replaced(b: &Backend) {
     changed.geo_block_exempt = true;
     changed.roles = vec!["USE_API".to_owned()];
     let with = NextPair { account: Some(changed.clone()), ..next(9) };
-    b.store.refresh(&token(&session, 1), with, at(9)).await.unwrap();
-    assert_eq!(b.find(&session, 9).await.unwrap().facts.account, changed);
-    b.store.refresh(&token(&session, 2), next(9), at(9)).await.unwrap();
+    let replaced = b.store.refresh(&token(&session, 1), with, at(9)).await.unwrap();
+    let stored = b.find(&session, 9).await.unwrap();
+    assert_eq!(stored.facts.account, changed);
+    assert_eq!(replaced, Refreshed::Rotated(stored));
+    let same = b.store.refresh(&token(&session, 2), next(9), at(9)).await.unwrap();
     let kept = b.find(&session, 9).await.unwrap();
     assert_eq!(kept.facts.account, changed);
     assert_eq!(kept.facts.authenticated_at, session.facts.authenticated_at);
+    assert_eq!(same, Refreshed::Rotated(kept));
 }
 
 async fn another_account_cannot_take_a_session_over(b: &Backend) {

@@ -219,6 +219,28 @@ async fn a_taken_device_id_is_seen_wherever_the_device_is_by_now() {
 }
 
 #[tokio::test]
+async fn a_device_id_is_taken_though_another_server_has_merged_the_device() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let (store, other) = (open_with(&path, 65_536).await, open_with(&path, 1).await);
+    store.begin(sign_on(1, "a"), at(0)).await.unwrap();
+    other.begin(sign_on(2, "b"), at(0)).await.unwrap();
+    // Each write goes on with the merging, until the log is empty.
+    let mut number = 3;
+    while logged(&path) > 0 {
+        let again = sign_on_again(number, "none");
+        assert_eq!(other.begin(again, at(0)).await, Err(BeginError::DeviceUnknown));
+        number += 1;
+        assert!(number < 1000, "the log does not end");
+    }
+    for (taken, name) in [(1001, "a"), (1002, "b")] {
+        let begun = store.begin(sign_on(taken, name), at(0)).await;
+        assert_eq!(begun, Err(BeginError::Conflict), "{name}");
+    }
+    store.begin(sign_on(1003, "c"), at(0)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_session_that_is_begun_in_an_expired_ones_place_is_new() {
     for memtable in [1, 2, 65_536] {
         let dir = tempfile::tempdir().unwrap();

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{AccountKey, Change, Generation, SessionKey, Taken};
+use super::taken::Taken;
+use super::{AccountKey, Change, Generation, SessionKey};
 use crate::domain::DeviceId;
 use crate::session::{Device, SessionId};
 
@@ -41,7 +42,8 @@ impl Added {
     pub(super) fn absorb(&mut self, mut more: Self) {
         more.devices.into_iter().for_each(|device| self.register(device));
         self.sessions.append(&mut more.sessions);
-        self.taken = self.taken.take().or(more.taken);
+        // The newer one may be of a time since when nobody else has committed.
+        self.taken = more.taken.or(self.taken.take());
     }
 
     /// Adds it; one that is there already stays.
@@ -89,6 +91,12 @@ impl Layer {
                 }
             }
         }
+    }
+
+    /// Remembers which ids of devices the account has.
+    pub(super) fn remember(&mut self, account: &AccountKey, taken: Taken) {
+        self.weight += taken.weight();
+        self.accounts.entry(account.clone()).or_default().taken = Some(Arc::new(taken));
     }
 
     /// Takes out what a newer layer takes out.

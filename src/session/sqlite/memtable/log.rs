@@ -29,6 +29,11 @@ impl Log {
         self.rows
     }
 
+    /// SQLite's count of other connections' commits, as of the last transaction.
+    pub(super) fn others(&self) -> i64 {
+        self.data_version
+    }
+
     /// A flush begins. Answers the last row, up to which it will remove them.
     pub(super) fn flushed(&mut self) -> i64 {
         self.rows = 0;

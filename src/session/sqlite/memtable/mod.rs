@@ -26,7 +26,7 @@ use flush::{Flush, Pace, Reached};
 pub(super) use layer::Added;
 use layer::Layer;
 use log::Log;
-pub(super) use taken::Taken;
+pub(super) use taken::{Id, TOO_MANY};
 pub(super) use view::{Tx, View};
 
 /// How long nothing is merged after that failed.
@@ -68,13 +68,13 @@ impl Memtable {
         Flush::new(&self.layers.read().old, log_until)
     }
 
-    /// Drops the old layer, which the trees have.
-    fn thaw(&self) {
+    /// Drops the old layer, which the trees have, and what was to be done.
+    fn thaw(&self, flush: Option<Flush>) {
         let mut layers = self.layers.write();
         let old = std::mem::take(&mut layers.old);
         self.emptied.fetch_add(1, Ordering::Release);
         drop(layers);
-        order::free(old);
+        order::free(old.weight(), (old, flush));
     }
 }
 
@@ -115,7 +115,7 @@ impl Merging {
         memtable: &'a Memtable,
     ) -> rusqlite::Result<Tx<'a>> {
         self.log.catch_up(db, |batch| memtable.publish(batch))?;
-        Ok(Tx::new(View::new(db, memtable)))
+        Ok(Tx::new(View::new(db, memtable), self.log.others()))
     }
 
     /// Ends a batch, before its commit: its changes go to the log, and `least` older entries or more to the
@@ -188,8 +188,7 @@ impl Merging {
         if let (Some(flush), Some(reached)) = (&mut self.flush, written.merged) {
             flush.committed(reached);
             if reached == Reached::Done {
-                self.flush = None;
-                memtable.thaw();
+                memtable.thaw(self.flush.take());
             }
         }
         self.begin_flush(memtable, self.many);

@@ -67,14 +67,70 @@ impl Sorting {
     }
 }
 
-/// Frees a layer that nobody needs any more.
-pub(super) fn free(layer: Layer) {
-    if layer.weight() > FEW {
-        aside(move || drop(layer));
+/// Frees what nobody needs any more, of a layer of this weight.
+pub(super) fn free(weight: usize, garbage: impl Send + 'static) {
+    if weight > FEW {
+        aside(move || drop(garbage));
     }
 }
 
 /// Does it in a thread of its own; if there can be none, what it holds is dropped.
 fn aside(work: impl FnOnce() + Send + 'static) {
     let _ = thread::Builder::new().name("store-merge".to_owned()).spawn(work);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::{Change, Generation};
+    use super::*;
+    use crate::domain::{TenantId, Timestamp};
+    use crate::session::SessionId;
+
+    /// A layer of `n` refreshed sessions.
+    fn refreshed(n: usize) -> Layer {
+        let (mut layer, at) = (Layer::default(), Timestamp::from_secs(1));
+        for number in 0..u64::try_from(n).unwrap() {
+            let id = SessionId { ends_at: at, number: number ^ 0x555 };
+            let key = SessionKey(id, TenantId::parse("nagra").unwrap());
+            layer.add(Change::Refreshed(key, Generation(2, at, at)));
+        }
+        layer
+    }
+
+    fn is_whole(order: &Order, n: usize) -> bool {
+        order.sessions.len() == n && order.sessions.is_sorted() && order.accounts.is_empty()
+    }
+
+    #[test]
+    fn many_are_sorted_meanwhile_and_few_at_once() {
+        for n in [FEW, FEW + 1] {
+            let layer = refreshed(n);
+            let mut sorting = Sorting::start(&layer);
+            assert_eq!(sorting.coming.is_some(), n > FEW);
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while sorting.order(&layer).is_none() {
+                assert!(Instant::now() < deadline);
+                thread::yield_now();
+            }
+            // Again, as each step asks.
+            assert!(sorting.order(&layer).is_some_and(|order| is_whole(order, n)));
+        }
+    }
+
+    #[test]
+    fn without_a_thread_they_are_sorted_when_they_are_asked_for() {
+        let layer = refreshed(FEW + 1);
+        let (_, coming) = sync_channel(1);
+        let mut sorting = Sorting { order: Order::default(), coming: Some(coming) };
+        assert!(sorting.order(&layer).is_some_and(|order| is_whole(order, FEW + 1)));
+    }
+
+    #[test]
+    fn what_is_not_sorted_yet_is_not_written() {
+        let (_sender, coming) = sync_channel(1);
+        let mut sorting = Sorting { order: Order::default(), coming: Some(coming) };
+        assert!(sorting.order(&refreshed(1)).is_none());
+    }
 }

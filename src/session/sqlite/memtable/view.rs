@@ -2,13 +2,13 @@
 //! batch.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::layer::{Added, Layer};
 use super::log::Entries;
-use super::{AccountKey, Change, Generation, Memtable, SessionKey, Taken};
+use super::taken::Taken;
+use super::{AccountKey, Change, Generation, Id, Memtable, SessionKey};
 use crate::domain::{DeviceId, Timestamp};
 use crate::session::Device;
 
@@ -58,20 +58,6 @@ impl<'a> View<'a> {
         self.find(account, |added| added.device(id).cloned())
     }
 
-    /// Whether the account has a device of this id, if that can be said without its tree.
-    pub(in crate::session::sqlite) fn has_device(
-        &self,
-        account: &AccountKey,
-        id: &DeviceId,
-    ) -> Option<bool> {
-        let mut taken = None;
-        let added = self.find(account, |added| {
-            taken = taken.take().or_else(|| added.taken.clone());
-            added.device(id).map(|_| true)
-        });
-        added.or_else(|| taken.filter(|taken| !taken.may_have(id)).map(|_| false))
-    }
-
     /// What the account has that its tree need not have.
     pub(in crate::session::sqlite) fn added(&self, account: &AccountKey) -> Added {
         let mut all = Added::default();
@@ -97,12 +83,14 @@ impl<'a> View<'a> {
 /// To write in: the transaction of a batch.
 pub(in crate::session::sqlite) struct Tx<'a> {
     view: View<'a>,
+    /// SQLite's count of other connections' commits.
+    others: i64,
     entries: Entries,
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(view: View<'a>) -> Self {
-        Self { view, entries: Entries::default() }
+    pub(super) fn new(view: View<'a>, others: i64) -> Self {
+        Self { view, others, entries: Entries::default() }
     }
 
     /// Notes a change that the trees will have later.
@@ -112,17 +100,29 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    /// Remembers which devices the account has: those of its tree, and what is not there yet.
+    /// What can be said of the id of a new device without its account's page.
+    pub(in crate::session::sqlite) fn look(&self, account: &AccountKey, id: &DeviceId) -> Id {
+        let mut known = Id::Unknown;
+        let added = self.view.find(account, |added| {
+            if let (Id::Unknown, Some(taken)) = (known, &added.taken) {
+                known = taken.look(id.as_str(), self.others);
+            }
+            added.device(id).map(|_| Id::Taken)
+        });
+        added.unwrap_or(known)
+    }
+
+    /// Remembers which devices the account has: those of its tree, of which `stored` are enough to know that they are
+    /// many, and what is not there yet.
     pub(in crate::session::sqlite) fn remember_taken(
         &mut self,
         account: &AccountKey,
         stored: &[String],
     ) {
         let added = self.view.added(account).devices;
-        let taken = Taken::of(
-            stored.iter().map(String::as_str).chain(added.iter().map(|device| device.id.as_str())),
-        );
-        self.view.batch.accounts.entry(account.clone()).or_default().taken = Some(Arc::new(taken));
+        let ids = stored.iter().map(String::as_str);
+        let ids = ids.chain(added.iter().map(|device| device.id.as_str()));
+        self.view.batch.remember(account, Taken::of(ids, self.others));
     }
 
     pub(super) fn into_parts(self) -> (Entries, Layer) {
