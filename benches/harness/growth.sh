@@ -231,8 +231,10 @@ prepare_growth() {
         [[ $1 != *-all,* ]] || count=$AROUND
         accounts_of_round "$count" >"$SIDE/operator-tokens"
         if [[ $SIDE == "$WORK/floor" ]]; then few_again; else start_crowd; fi
-        mint $((RATE * (SECONDS_EACH + WARM_SECONDS) * 5 / 4 + 5000))
-        local warmed
+        local warmed seconds=$SECONDS_EACH
+        # No more than that: Redis keeps what is not used, and makes its table of keys larger for it.
+        [[ $CROWD_KIND != sqlite ]] || seconds=$((seconds + WARM_SECONDS))
+        mint $((RATE * seconds * 5 / 4 + 5000))
         warmed=$(warm_up "$1")
         # Used up, and a second's more.
         [[ ! $warmed ]] || sed -i "1,$((${warmed%% *} * (WARM_SECONDS + 1)))d" "$SIDE/tickets"
