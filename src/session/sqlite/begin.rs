@@ -3,9 +3,10 @@
 //! checks, in the order of the errors, then the changes; only the session's own identifier is checked by
 //! inserting it.
 
-use super::memtable::{AccountKey, Change, SessionKey, Tx};
+use super::memtable::{AccountKey, Change, Tx};
+use super::place::{self, SessionKey, SessionRow};
 use super::sessions::{self, Looked};
-use super::{accounts, place, row, tickets};
+use super::{accounts, row, tickets};
 use crate::domain::Timestamp;
 use crate::session::rules;
 use crate::session::{BeginError, Begun, DeviceRequest, NewSession, Session, SessionId};
@@ -120,7 +121,7 @@ fn insert(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> rusqlite::Resul
     {
         return Ok(false);
     }
-    let Some(place) = place::free(tx.db, &key)? else { return Ok(false) };
+    let Some(SessionRow(id)) = place::free(tx.db, &key)? else { return Ok(false) };
     let mut insert = tx.db.prepare_cached(
         "INSERT INTO sessions (id, ends_at, number, tenant, service, device, device_class,
                                generation, issued_at, expires_at, facts, account, upstream,
@@ -128,7 +129,7 @@ fn insert(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> rusqlite::Resul
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     insert.execute((
-        place,
+        id,
         session.id.ends_at.secs(),
         session.id.number.cast_signed(),
         session.tenant.as_str(),

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::memtable::{AccountKey, Change, SessionKey, Tx};
-use super::{SqliteStore, accounts, place, row};
+use super::memtable::{AccountKey, Change, Tx};
+use super::place::{self, SessionKey, SessionRow};
+use super::{SqliteStore, accounts, row};
 use crate::domain::{AccountId, DeviceId, TenantId};
 use crate::session::{Device, DeviceChange, DeviceState, DeviceStore, StoreError, rules};
 
@@ -66,12 +67,12 @@ fn apply(
             let ends = *state == DeviceState::Deleted;
             for id in accounts::sessions(tx, owner)? {
                 let key = SessionKey(id, tenant.clone());
-                let Some(place) = place::find(tx.db, &key)? else { continue };
+                let Some(SessionRow(row)) = place::find(tx.db, &key)? else { continue };
                 let mut tell = tx.db.prepare_cached(
                     "UPDATE sessions SET device_state = ?4, evicted = evicted OR ?5
                      WHERE id = ?1 AND account = ?2 AND device = ?3",
                 )?;
-                let is_its = tell.execute((place, names.1, names.2, state_number, ends))? == 1;
+                let is_its = tell.execute((row, names.1, names.2, state_number, ends))? == 1;
                 drop(tell);
                 if is_its && ends {
                     accounts::forget(tx, owner, key.0)?;

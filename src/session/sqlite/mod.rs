@@ -15,6 +15,7 @@ mod readers;
 mod reading;
 mod recent;
 mod refresh;
+mod refreshed;
 mod row;
 mod schema;
 mod sessions;

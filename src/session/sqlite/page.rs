@@ -1,7 +1,7 @@
 //! One piece of a walk over all sessions, in the order of the table. For operators: it reads
 //! rows by the hundred, so its caller keeps it off the threads that answer requests.
 
-use super::memtable::{Generation, SessionKey, View};
+use super::memtable::View;
 use super::sessions;
 use crate::domain::Timestamp;
 use crate::session::{Page, PageStart, StoreError, rules};
@@ -19,24 +19,24 @@ pub(super) fn read(
 ) -> rusqlite::Result<Page> {
     let mut walk = view.db.prepare_cached(
         "SELECT ends_at, number, tenant, service, device, device_class,
-                generation, issued_at, expires_at, facts, upstream, begun_at, evicted, id
-         FROM sessions WHERE id > ?1 ORDER BY id LIMIT ?2",
+                s.generation, s.issued_at, s.expires_at, facts, upstream, begun_at,
+                s.id, r.generation, r.issued_at, r.expires_at, evicted
+         FROM sessions AS s LEFT JOIN refreshed AS r ON r.id = s.id
+         WHERE s.id > ?1 ORDER BY s.id LIMIT ?2",
     )?;
     let mut walked = walk.query((from.unwrap_or(-1), limit))?;
     let mut page = Page::default();
     let mut seen = 0;
     while let Some(r) = walked.next()? {
         seen += 1;
-        if !r.get::<_, bool>(12)? {
-            let session = sessions::read(r)?;
-            let generation = view.generation(&SessionKey(session.id, session.tenant.clone()));
-            let session = Generation::newest(session, generation);
+        if !r.get::<_, bool>(16)? {
+            let session = sessions::read(view, r)?;
             if rules::alive(session.expires_at, now) {
                 page.sessions.push(session);
             }
         }
         if seen == limit {
-            page.next = Some(PageStart(r.get::<_, i64>(13)?.to_string()));
+            page.next = Some(PageStart(r.get::<_, i64>(12)?.to_string()));
         }
     }
     Ok(page)

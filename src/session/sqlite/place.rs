@@ -6,8 +6,18 @@
 //! has one of the next 4,095. Of numbers 20 bits count and the rest is random, so there are few in such a range.
 
 use rusqlite::{Connection, OptionalExtension};
+use serde::{Deserialize, Serialize};
 
-use super::memtable::SessionKey;
+use crate::domain::TenantId;
+use crate::session::SessionId;
+
+/// Names a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SessionKey(pub SessionId, pub TenantId);
+
+/// A row number, of `sessions` and of `refreshed`. A session keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct SessionRow(pub i64);
 
 /// Low bits of a session's number that its row number does not have.
 const CUT: u32 = 12;
@@ -24,16 +34,16 @@ pub(super) fn of(SessionKey(id, tenant): &SessionKey) -> Place<'_> {
 }
 
 /// The session's row.
-pub(super) fn find(db: &Connection, key: &SessionKey) -> rusqlite::Result<Option<i64>> {
+pub(super) fn find(db: &Connection, key: &SessionKey) -> rusqlite::Result<Option<SessionRow>> {
     let mut find = db.prepare_cached(
         "SELECT id FROM sessions
          WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
     )?;
-    find.query_row(of(key), |r| r.get(0)).optional()
+    find.query_row(of(key), |r| r.get(0).map(SessionRow)).optional()
 }
 
 /// The first row that a session which has none may have; `None` when all are taken.
-pub(super) fn free(db: &Connection, key: &SessionKey) -> rusqlite::Result<Option<i64>> {
+pub(super) fn free(db: &Connection, key: &SessionKey) -> rusqlite::Result<Option<SessionRow>> {
     let (mut free, behind, ..) = of(key);
     let mut taken =
         db.prepare_cached("SELECT id FROM sessions WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
@@ -44,5 +54,5 @@ pub(super) fn free(db: &Connection, key: &SessionKey) -> rusqlite::Result<Option
         }
         free += 1;
     }
-    Ok(Some(free).filter(|free| *free < behind))
+    Ok(Some(free).filter(|free| *free < behind).map(SessionRow))
 }

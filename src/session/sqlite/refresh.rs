@@ -3,8 +3,9 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::memtable::{AccountKey, Change, Generation, SessionKey, Tx, View};
-use super::{accounts, place, row, sessions};
+use super::memtable::{AccountKey, Change, Generation, Tx, View};
+use super::place::{self, SessionKey, SessionRow};
+use super::{accounts, row, sessions};
 use crate::domain::Timestamp;
 use crate::session::rules::{self, Decision};
 use crate::session::{DeviceState, NextPair, PresentedRefresh, RefreshError, Refreshed, Session};
@@ -16,7 +17,7 @@ pub(super) fn refresh(
     now: Timestamp,
 ) -> rusqlite::Result<Result<Refreshed, RefreshError>> {
     let key = SessionKey(presented.id, presented.tenant.clone());
-    let Some((session, evicted, device)) = find(tx, &key)? else {
+    let Some(Found { row, session, evicted, device }) = find(tx, &key)? else {
         return Ok(Err(RefreshError::Gone));
     };
     let owner = AccountKey(presented.tenant.clone(), session.facts.account.id.clone());
@@ -30,69 +31,57 @@ pub(super) fn refresh(
     Ok(match rules::refresh(session, evicted, device, presented, next, now) {
         Decision::Rotate(session) => {
             if says_the_same {
-                tx.change(Change::Refreshed(key, Generation::of(&session)))?;
+                tx.change(Change::Refreshed(row, Generation::of(&session)))?;
             } else {
-                update(tx.db, &key, &session)?;
+                update(tx.db, row, &session)?;
             }
             Ok(Refreshed::Rotated(session))
         }
         Decision::Replay(session) => Ok(Refreshed::Replayed(session)),
         Decision::End(why) => {
-            sessions::remove(tx, &key, &owner)?;
+            sessions::remove_row(tx, row, (key.0, &owner))?;
             Err(why)
         }
         Decision::Refuse(why) => Err(why),
     })
 }
 
-fn find(
-    view: &View<'_>,
-    key: &SessionKey,
-) -> rusqlite::Result<Option<(Session, bool, Option<DeviceState>)>> {
-    let generation = view.generation(key);
+/// A session, evicted or not, and its device's state.
+struct Found {
+    row: SessionRow,
+    session: Session,
+    evicted: bool,
+    device: Option<DeviceState>,
+}
+
+fn find(view: &View<'_>, key: &SessionKey) -> rusqlite::Result<Option<Found>> {
     let mut find = view.db.prepare_cached(
         "SELECT ends_at, number, tenant, service, device, device_class,
-                generation, issued_at, expires_at, facts, upstream, begun_at, evicted, device_state
-         FROM sessions
-         WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
+                s.generation, s.issued_at, s.expires_at, facts, upstream, begun_at,
+                s.id, r.generation, r.issued_at, r.expires_at, evicted, device_state
+         FROM sessions AS s LEFT JOIN refreshed AS r ON r.id = s.id
+         WHERE s.id >= ?1 AND s.id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
     )?;
     let found = find.query_row(place::of(key), |r| {
-        let session = Generation::newest(sessions::read(r)?, generation);
-        Ok((session, r.get(12)?, row::state(r, 13)?))
+        let (row, session) = (SessionRow(r.get(12)?), sessions::read(view, r)?);
+        Ok(Found { row, session, evicted: r.get(16)?, device: row::state(r, 17)? })
     });
     found.optional()
 }
 
-/// Writes a refresh to the tree, with what the new pair says.
-fn update(db: &Connection, key: &SessionKey, session: &Session) -> rusqlite::Result<()> {
-    let Some(place) = place::find(db, key)? else { return Ok(()) };
+/// Writes a refresh to the session's row, with what the new pair says.
+fn update(db: &Connection, SessionRow(id): SessionRow, session: &Session) -> rusqlite::Result<()> {
     let mut update = db.prepare_cached(
         "UPDATE sessions SET generation = ?2, issued_at = ?3, expires_at = ?4, facts = ?5
          WHERE id = ?1",
     )?;
     update
         .execute((
-            place,
+            id,
             session.generation,
             session.issued_at.secs(),
             session.expires_at.secs(),
             row::json_text(&session.facts)?,
         ))
         .map(drop)
-}
-
-/// Writes an older refresh to the tree, unless that has a newer one.
-pub(super) fn store(
-    db: &Connection,
-    key: &SessionKey,
-    Generation(number, issued_at, expires_at): Generation,
-) -> rusqlite::Result<()> {
-    let mut update = db.prepare_cached(
-        "UPDATE sessions SET generation = ?6, issued_at = ?7, expires_at = ?8
-         WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5
-               AND generation < ?6",
-    )?;
-    let (first, behind, end, id, tenant) = place::of(key);
-    let (issued, expires) = (issued_at.secs(), expires_at.secs());
-    update.execute((first, behind, end, id, tenant, number, issued, expires)).map(drop)
 }

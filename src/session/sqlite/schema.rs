@@ -19,7 +19,7 @@ const PAGE_SIZE: u32 = 2048;
 
 /// The write-ahead log keeps its space up to here when it starts again, in bytes, so that a
 /// commit need not make the file longer.
-const KEPT_LOG: u32 = 96 * 1024 * 1024;
+const KEPT_LOG: u32 = 32 * 1024 * 1024;
 
 /// How long a write waits for another process that has the file open.
 const BUSY: Duration = Duration::from_secs(5);
@@ -165,6 +165,41 @@ const MIGRATIONS: &[&str] = &[
     CREATE TRIGGER sessions_begun AFTER INSERT ON sessions BEGIN
         INSERT OR IGNORE INTO due (at, id) VALUES (new.expires_at, new.id);
     END;
+",
+    "
+    -- What refreshes change, many sessions a page (`refreshed.rs`). The log names rows since then, its old entries
+    -- sessions; a process of the schema before can write no more, because it finds no `entries`.
+    CREATE TABLE refreshed (
+        id INTEGER PRIMARY KEY,
+        generation INTEGER NOT NULL,
+        issued_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO refreshed
+        SELECT s.id, max(old.generation), old.issued_at, old.expires_at
+        FROM (SELECT (max(0, min(ends_at, 4294967295)) << 31) | (number >> 12) AS place, *
+              FROM (SELECT value ->> '$.r[0][0].ends_at' AS ends_at,
+                           value ->> '$.r[0][0].number' AS number,
+                           value ->> '$.r[0][1]' AS tenant,
+                           value ->> '$.r[1][0]' AS generation,
+                           value ->> '$.r[1][1]' AS issued_at,
+                           value ->> '$.r[1][2]' AS expires_at
+                    FROM changes, json_each(entries)
+                    WHERE value -> 'r' IS NOT NULL)) AS old
+        CROSS JOIN sessions AS s
+        WHERE s.id >= place AND s.id < place + 4096 AND s.ends_at = old.ends_at
+              AND s.number = old.number AND s.tenant = old.tenant
+        GROUP BY s.id;
+    ALTER TABLE changes RENAME TO named;
+    CREATE TABLE changes (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        batch TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO changes
+        SELECT seq, (SELECT json_group_array(json(value)) FROM json_each(entries)
+                     WHERE value -> 'r' IS NULL AND value -> 'f' IS NULL)
+        FROM named ORDER BY seq;
+    DROP TABLE named;
 ",
 ];
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row};
 
-use super::memtable::{AccountKey, Change, Generation, SessionKey, Tx, View};
-use super::{SqliteStore, accounts, begin, page, place, refresh, row, sweep};
+use super::memtable::{AccountKey, Change, Generation, Tx, View};
+use super::place::{self, SessionKey, SessionRow};
+use super::{SqliteStore, accounts, begin, page, refresh, refreshed, row, sweep};
 use crate::domain::identity::OneTimeClaim;
 use crate::domain::{AccountId, DeviceId, TenantId, Timestamp};
 use crate::session::audit::Asked;
@@ -56,7 +57,7 @@ impl SessionStore for SqliteStore {
     ) -> Result<Option<Session>, StoreError> {
         let (account, key) =
             (AccountKey(tenant.clone(), account.clone()), SessionKey(id, tenant.clone()));
-        self.read(|view| find_alive(view, &account, &key, now))
+        self.reading.walk(|view| find_alive(view, &account, &key, now))
     }
 
     async fn sessions(
@@ -186,19 +187,17 @@ fn find(
     account: &AccountKey,
     key: &SessionKey,
 ) -> rusqlite::Result<Option<Session>> {
-    let generation = view.generation(key);
     let mut find = view.db.prepare_cached(
         "SELECT ends_at, number, tenant, service, device, device_class,
-                generation, issued_at, expires_at, facts, upstream, begun_at
-         FROM sessions
-         WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5
+                s.generation, s.issued_at, s.expires_at, facts, upstream, begun_at,
+                s.id, r.generation, r.issued_at, r.expires_at
+         FROM sessions AS s LEFT JOIN refreshed AS r ON r.id = s.id
+         WHERE s.id >= ?1 AND s.id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5
                AND account = ?6 AND evicted = 0",
     )?;
     let (first, behind, end, number, tenant) = place::of(key);
-    let found = find
-        .query_row((first, behind, end, number, tenant, account.1.as_str()), read)
-        .optional()?;
-    Ok(found.map(|session| Generation::newest(session, generation)))
+    find.query_row((first, behind, end, number, tenant, account.1.as_str()), |r| read(view, r))
+        .optional()
 }
 
 /// The account's sessions that are alive, in order.
@@ -225,21 +224,23 @@ pub(super) fn remove(
     key: &SessionKey,
     account: &AccountKey,
 ) -> rusqlite::Result<()> {
-    let id = place::find(tx.db, key)?;
-    remove_row(tx, id, key, account)
+    match place::find(tx.db, key)? {
+        Some(row) => remove_row(tx, row, (key.0, account)),
+        None => accounts::forget(tx, account, key.0),
+    }
 }
 
-/// Removes a session of the account from its row, if it has one.
-fn remove_row(
+/// Removes a session of the account, which has this row.
+pub(super) fn remove_row(
     tx: &mut Tx<'_>,
-    id: Option<i64>,
-    key: &SessionKey,
-    account: &AccountKey,
+    row: SessionRow,
+    (id, account): (SessionId, &AccountKey),
 ) -> rusqlite::Result<()> {
-    tx.db.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute((id,))?;
-    accounts::forget(tx, account, key.0)?;
-    if tx.generation(key).is_some() {
-        tx.change(Change::Forgotten(key.clone()))?;
+    tx.db.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute((row.0,))?;
+    accounts::forget(tx, account, id)?;
+    // Another process may remember what this one does not any more, and would write it there again.
+    if refreshed::remove(tx.db, row)? || tx.generation(row).is_some() {
+        tx.change(Change::Forgotten(row))?;
     }
     Ok(())
 }
@@ -253,39 +254,45 @@ pub(super) enum Looked {
 }
 
 /// Removes the session in a row, if it has expired.
-pub(super) fn remove_expired(tx: &mut Tx<'_>, id: i64, now: Timestamp) -> rusqlite::Result<Looked> {
+pub(super) fn remove_expired(
+    tx: &mut Tx<'_>,
+    row: SessionRow,
+    now: Timestamp,
+) -> rusqlite::Result<Looked> {
     let found = tx
         .db
         .prepare_cached(
-            "SELECT ends_at, number, tenant, generation, expires_at, account FROM sessions
-             WHERE id = ?1",
+            "SELECT ends_at, number, tenant, account, s.generation, s.issued_at, s.expires_at,
+                    r.generation, r.issued_at, r.expires_at
+             FROM sessions AS s LEFT JOIN refreshed AS r ON r.id = s.id WHERE s.id = ?1",
         )?
-        .query_row((id,), |r| {
-            let key = SessionKey(row::session_id(r, 0)?, row::id(r, 2)?);
-            Ok((key, r.get(3)?, row::time(r, 4)?, row::id(r, 5)?))
+        .query_row((row.0,), |r| {
+            let account = AccountKey(row::id(r, 2)?, row::id(r, 3)?);
+            let newest = refreshed::newest((tx, row), r, (4, 7))?;
+            Ok((row::session_id(r, 0)?, account, newest))
         })
         .optional()?;
-    let Some((key, generation, expires_at, account)) = found else { return Ok(Looked::Absent) };
-    let until = tx.expiry(&key, generation, expires_at);
+    let Some((id, account, Generation(.., until))) = found else { return Ok(Looked::Absent) };
     if rules::alive(until, now) {
         return Ok(Looked::Alive(until));
     }
-    let account = AccountKey(key.1.clone(), account);
-    remove_row(tx, Some(id), &key, &account)?;
+    remove_row(tx, row, (id, &account))?;
     Ok(Looked::Removed)
 }
 
-/// A session from its columns, in the order that every statement here lists them.
-pub(super) fn read(r: &Row<'_>) -> rusqlite::Result<Session> {
+/// A session from its columns, in the order that every statement lists them, as of its last refresh.
+pub(super) fn read(view: &View<'_>, r: &Row<'_>) -> rusqlite::Result<Session> {
+    let row = SessionRow(r.get(12)?);
+    let Generation(generation, issued_at, expires_at) = refreshed::newest((view, row), r, (6, 13))?;
     Ok(Session {
         id: row::session_id(r, 0)?,
         tenant: row::id(r, 2)?,
         service: row::id(r, 3)?,
         device: row::id(r, 4)?,
         device_class: r.get(5)?,
-        generation: r.get(6)?,
-        issued_at: row::time(r, 7)?,
-        expires_at: row::time(r, 8)?,
+        generation,
+        issued_at,
+        expires_at,
         facts: row::json(r, 9)?,
         upstream: r.get::<_, Option<_>>(10)?.map(UpstreamSession),
         begun_at: row::time(r, 11)?,

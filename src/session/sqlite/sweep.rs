@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::memtable::Tx;
+use super::place::SessionRow;
 use super::row;
 use super::sessions::{self, Looked};
 use crate::domain::Timestamp;
@@ -51,7 +52,7 @@ pub(super) fn sessions(tx: &mut Tx<'_>, most: u32, now: Timestamp) -> rusqlite::
             put_off(tx.db, id, at)?;
             continue;
         }
-        match sessions::remove_expired(tx, id, now) {
+        match sessions::remove_expired(tx, SessionRow(id), now) {
             Ok(Looked::Removed) => swept.removed += 1,
             Ok(Looked::Alive(until)) => put_off(tx.db, id, until)?,
             Ok(Looked::Absent) => {}

@@ -186,7 +186,7 @@ async fn sign_ons_without_a_pause_leave_no_more_than_is_merged_at_a_time() {
         .await;
         assert!(begun.iter().all(Result::is_ok));
         let logged: i64 = db
-            .query_row("SELECT coalesce(sum(octet_length(entries)), 0) FROM changes", (), |r| {
+            .query_row("SELECT coalesce(sum(octet_length(batch)), 0) FROM changes", (), |r| {
                 r.get(0)
             })
             .unwrap();

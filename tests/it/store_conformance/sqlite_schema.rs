@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cambio::session::{BeginError, Device, DeviceState, RefreshError};
+use cambio::session::{BeginError, Device, DeviceState, RefreshError, SessionId};
 use rusqlite::Connection;
 
 use super::sqlite::open_at;
@@ -69,6 +69,26 @@ async fn first_schema(dir: &Path, sessions: &[(u64, &str, DeviceState)]) -> Path
     path
 }
 
+/// Undoes the sixth step: makes of a file of today one of the fifth schema, with its log.
+const FIFTH_SCHEMA: &str = "
+    CREATE TABLE named (seq INTEGER PRIMARY KEY AUTOINCREMENT, entries TEXT NOT NULL) STRICT;
+    INSERT INTO named
+        SELECT seq, (
+            SELECT json_group_array(CASE
+                WHEN value -> '$.r' IS NOT NULL THEN json_object('r', json_array(
+                    json_array(json_object('ends_at', s.ends_at, 'number', s.number), s.tenant),
+                    value -> '$.r[1]'))
+                WHEN value -> '$.f' IS NOT NULL THEN json_object('f', json_array(
+                    json_object('ends_at', 7, 'number', 7), 'nagra'))
+                ELSE json(value) END)
+            FROM json_each(batch) LEFT JOIN sessions AS s ON s.id = value ->> '$.r[0]')
+        FROM changes;
+    DROP TABLE changes;
+    DROP TABLE refreshed;
+    ALTER TABLE named RENAME TO changes;
+    PRAGMA user_version = 5;
+";
+
 #[tokio::test]
 async fn a_store_of_the_first_schema_is_brought_up_to_date_with_everything_in_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -132,6 +152,7 @@ async fn sessions_of_the_fourth_schema_are_swept_whoever_begins_them() {
     drop(store);
     // The refresh is in the log only.
     let old = Connection::open(&path).unwrap();
+    old.execute_batch(FIFTH_SCHEMA).unwrap();
     old.execute_batch("DROP TRIGGER sessions_begun; DROP TABLE due; PRAGMA user_version = 4")
         .unwrap();
 
@@ -145,4 +166,44 @@ async fn sessions_of_the_fourth_schema_are_swept_whoever_begins_them() {
     let swept = async |now| store.sweep(10, at(now)).await.unwrap();
     assert_eq!([swept(IDLE).await, swept(IDLE + 1).await], [1, 1]);
     assert_eq!([swept(IDLE + 4).await, swept(IDLE + 5).await], [0, 1]);
+}
+
+#[tokio::test]
+async fn what_the_log_of_the_fifth_schema_says_still_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let store = open_at(&path).await.unwrap();
+    let (tenant, account) = (tenant("nagra"), account("1663"));
+    let mut sessions = Vec::new();
+    // The largest number as well.
+    for number in [1, 2, SessionId::NUMBER_LIMIT - 1] {
+        let new = sign_on(number, &format!("d{number}"));
+        let session = store.begin(new, at(0)).await.unwrap().session;
+        for n in 1..4 {
+            store.refresh(&token(&session, n), next(n.into()), at(n.into())).await.unwrap();
+        }
+        sessions.push(session);
+    }
+    let ended = sessions.remove(1);
+    assert!(store.end(&tenant, &account, ended.id, &ended.device, at(4)).await.unwrap());
+    drop(store);
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(FIFTH_SCHEMA).unwrap();
+    let text: String = old
+        .query_row("SELECT group_concat(entries, '') FROM changes", (), |row| row.get(0))
+        .unwrap();
+    let last = serde_json::json!({"r": [[sessions[1].id, "nagra"], [4, at(3), at(3 + IDLE)]]});
+    assert!(text.contains(&last.to_string()), "{last} {text}");
+
+    let store = open_at(&path).await.unwrap();
+    for session in &sessions {
+        let found = store.session(&tenant, &account, session.id, at(4)).await.unwrap().unwrap();
+        assert_eq!((found.generation, found.issued_at, found.expires_at), (4, at(3), at(3 + IDLE)));
+        assert!(store.refresh(&token(session, 4), next(4), at(4)).await.is_ok());
+    }
+    assert_eq!(store.refresh(&token(&ended, 4), next(4), at(4)).await, Err(RefreshError::Gone));
+    assert_eq!(store.devices(&tenant, &account).await.unwrap().len(), 3);
+    // A process of that schema which still has the file open would take what it does not know for reuse.
+    let written = old.execute("INSERT INTO changes (entries) VALUES ('[]')", ());
+    assert!(written.is_err_and(|e| e.to_string().contains("entries")));
 }

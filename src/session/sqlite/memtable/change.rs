@@ -2,12 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::place::SessionRow;
 use crate::domain::{AccountId, TenantId, Timestamp};
 use crate::session::{Device, Session, SessionId};
-
-/// Names a session; in the order of `sessions`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub(in crate::session::sqlite) struct SessionKey(pub SessionId, pub TenantId);
 
 /// Names an account; in the order of `accounts`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,16 +20,9 @@ impl Generation {
         Self(session.generation, session.issued_at, session.expires_at)
     }
 
-    /// The session as it is, of which a tree has `session` and the memtable had `found`.
-    pub(in crate::session::sqlite) fn newest(mut session: Session, found: Option<Self>) -> Session {
-        if let Some(Self(number, issued_at, expires_at)) = found
-            && number > session.generation
-        {
-            session.generation = number;
-            session.issued_at = issued_at;
-            session.expires_at = expires_at;
-        }
-        session
+    /// This one, or what was found elsewhere if that is newer.
+    pub(in crate::session::sqlite) fn or_newer(self, found: Option<Self>) -> Self {
+        found.filter(|found| found.0 > self.0).unwrap_or(self)
     }
 }
 
@@ -41,7 +31,7 @@ impl Generation {
 pub(in crate::session::sqlite) enum Change {
     /// The session was refreshed.
     #[serde(rename = "r")]
-    Refreshed(SessionKey, Generation),
+    Refreshed(SessionRow, Generation),
     /// The account has one more session, and perhaps one more device.
     #[serde(rename = "b")]
     Begun(AccountKey, SessionId, Option<Device>),
@@ -50,5 +40,5 @@ pub(in crate::session::sqlite) enum Change {
     Settled(AccountKey),
     /// The session is gone.
     #[serde(rename = "f")]
-    Forgotten(SessionKey),
+    Forgotten(SessionRow),
 }

@@ -4,7 +4,7 @@
 
 use rusqlite::Connection;
 
-use super::super::{accounts, refresh};
+use super::super::{accounts, refreshed};
 use super::layer::Layer;
 use super::log;
 use super::log::Entries;
@@ -97,12 +97,12 @@ fn sessions(
     most: usize,
 ) -> rusqlite::Result<Reached> {
     let until = order.sessions.len().min(from + most);
-    for key in &order.sessions[from..until] {
+    for row in &order.sessions[from..until] {
         // It may have been taken out since.
-        if let Some(generation) = old.generations.get(key)
-            && !batch.forgotten.contains(key)
+        if let Some(generation) = old.generations.get(row)
+            && !batch.forgotten.contains(row)
         {
-            refresh::store(db, key, *generation)?;
+            refreshed::store(db, *row, *generation)?;
         }
     }
     let all = until == order.sessions.len();

@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::super::place::SessionRow;
 use super::taken::Taken;
-use super::{AccountKey, Change, Generation, SessionKey};
+use super::{AccountKey, Change, Generation};
 use crate::domain::DeviceId;
 use crate::session::{Device, SessionId};
 
 #[derive(Debug, Default)]
 pub(super) struct Layer {
-    pub(super) generations: HashMap<SessionKey, Generation>,
+    pub(super) generations: HashMap<SessionRow, Generation>,
     /// Sessions of which nothing below counts.
-    pub(super) forgotten: HashSet<SessionKey>,
+    pub(super) forgotten: HashSet<SessionRow>,
     /// What accounts have more than their tree.
     pub(super) accounts: HashMap<AccountKey, Added>,
     /// Accounts of which nothing below counts.

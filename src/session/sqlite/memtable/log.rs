@@ -61,7 +61,7 @@ impl Log {
         mut add: impl FnMut(Layer),
     ) -> rusqlite::Result<()> {
         let mut behind =
-            db.prepare_cached("SELECT seq, entries FROM changes WHERE seq > ?1 ORDER BY seq")?;
+            db.prepare_cached("SELECT seq, batch FROM changes WHERE seq > ?1 ORDER BY seq")?;
         let mut rows = behind.query((self.last,))?;
         while let Some(row) = rows.next()? {
             let changes: Vec<Change> = row::json(row, 1)?;
@@ -97,7 +97,7 @@ impl Entries {
             return Ok(None);
         }
         self.0.push(']');
-        db.prepare_cached("INSERT INTO changes (entries) VALUES (?1)")?.insert((self.0,)).map(Some)
+        db.prepare_cached("INSERT INTO changes (batch) VALUES (?1)")?.insert((self.0,)).map(Some)
     }
 }
 
@@ -105,7 +105,7 @@ impl Entries {
 /// so many bytes together. Answers whether none is left.
 pub(super) fn trim(db: &Connection, last: i64, bytes: i64) -> rusqlite::Result<bool> {
     let mut oldest = db.prepare_cached(
-        "SELECT seq, octet_length(entries) FROM changes WHERE seq <= ?1 ORDER BY seq",
+        "SELECT seq, octet_length(batch) FROM changes WHERE seq <= ?1 ORDER BY seq",
     )?;
     let (mut until, mut sum) = (None, 0);
     let mut rows = oldest.query((last,))?;

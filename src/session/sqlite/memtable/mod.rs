@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use parking_lot::RwLock;
 use rusqlite::Connection;
 
-pub(super) use change::{AccountKey, Change, Generation, SessionKey};
+pub(super) use change::{AccountKey, Change, Generation};
 use flush::{Flush, Pace, Reached};
 pub(super) use layer::Added;
 use layer::Layer;

@@ -4,8 +4,9 @@
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 
+use super::super::place::SessionRow;
+use super::AccountKey;
 use super::layer::Layer;
-use super::{AccountKey, SessionKey};
 
 /// With so few entries a thread would cost more than the work.
 const FEW: usize = 4096;
@@ -13,14 +14,14 @@ const FEW: usize = 4096;
 /// The names of what is to be written, in the trees' order.
 #[derive(Default)]
 pub(super) struct Order {
-    pub(super) sessions: Vec<SessionKey>,
+    pub(super) sessions: Vec<SessionRow>,
     pub(super) accounts: Vec<AccountKey>,
 }
 
 impl Order {
     fn unsorted(layer: &Layer) -> Self {
         Self {
-            sessions: layer.generations.keys().cloned().collect(),
+            sessions: layer.generations.keys().copied().collect(),
             accounts: layer.accounts.keys().cloned().collect(),
         }
     }
@@ -85,16 +86,13 @@ mod tests {
 
     use super::super::{Change, Generation};
     use super::*;
-    use crate::domain::{TenantId, Timestamp};
-    use crate::session::SessionId;
+    use crate::domain::Timestamp;
 
     /// A layer of `n` refreshed sessions.
     fn refreshed(n: usize) -> Layer {
         let (mut layer, at) = (Layer::default(), Timestamp::from_secs(1));
-        for number in 0..u64::try_from(n).unwrap() {
-            let id = SessionId { ends_at: at, number: number ^ 0x555 };
-            let key = SessionKey(id, TenantId::parse("nagra").unwrap());
-            layer.add(Change::Refreshed(key, Generation(2, at, at)));
+        for number in 0..i64::try_from(n).unwrap() {
+            layer.add(Change::Refreshed(SessionRow(number ^ 0x555), Generation(2, at, at)));
         }
         layer
     }

@@ -5,11 +5,12 @@ use std::ops::Deref;
 
 use rusqlite::Connection;
 
+use super::super::place::SessionRow;
 use super::layer::{Added, Layer};
 use super::log::Entries;
 use super::taken::Taken;
-use super::{AccountKey, Change, Generation, Id, Memtable, SessionKey};
-use crate::domain::{DeviceId, Timestamp};
+use super::{AccountKey, Change, Generation, Id, Memtable};
+use crate::domain::DeviceId;
 use crate::session::Device;
 
 /// To read from.
@@ -26,27 +27,14 @@ impl<'a> View<'a> {
     }
 
     /// What is remembered of the session's last refresh.
-    pub(in crate::session::sqlite) fn generation(&self, key: &SessionKey) -> Option<Generation> {
-        let found = self.batch.generations.get(key);
-        if found.is_some() || self.batch.forgotten.contains(key) {
+    pub(in crate::session::sqlite) fn generation(&self, row: SessionRow) -> Option<Generation> {
+        let found = self.batch.generations.get(&row);
+        if found.is_some() || self.batch.forgotten.contains(&row) {
             return found.copied();
         }
         let layers = self.memtable.layers.read();
-        let found = layers.young.generations.get(key);
-        found.or_else(|| layers.old.generations.get(key)).copied()
-    }
-
-    /// When a session expires, of which a tree has this generation and this end.
-    pub(in crate::session::sqlite) fn expiry(
-        &self,
-        key: &SessionKey,
-        number: u32,
-        expires_at: Timestamp,
-    ) -> Timestamp {
-        match self.generation(key) {
-            Some(newer) if newer.0 > number => newer.2,
-            _ => expires_at,
-        }
+        let found = layers.young.generations.get(&row);
+        found.or_else(|| layers.old.generations.get(&row)).copied()
     }
 
     /// A device of the account that its tree need not have.
