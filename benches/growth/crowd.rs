@@ -7,7 +7,8 @@ use std::time::Duration;
 use cambio::account::Account;
 use cambio::domain::{AccountId, DeviceId, ServiceName, TenantId, Timestamp};
 use cambio::session::{
-    Device, DeviceLimits, DeviceRequest, DeviceState, Facts, NewSession, SessionId,
+    Device, DeviceLimits, DeviceRequest, DeviceState, Facts, NewSession, NextPair,
+    PresentedRefresh, SessionId,
 };
 
 /// As the harness configures them.
@@ -97,6 +98,25 @@ impl Crowd {
             upstream: None,
             limit: None,
         }
+    }
+
+    /// Its first refresh, which leaves it as long as it has.
+    pub(crate) fn refresh(&self, n: u64) -> (PresentedRefresh, NextPair) {
+        let presented = PresentedRefresh {
+            tenant: tenant(),
+            id: self.session_id(n),
+            generation: 1,
+            account: account(n),
+            device: device(n),
+        };
+        let next = NextPair {
+            service: named(SERVICE, ServiceName::parse),
+            expires_at: self.expires_at(n),
+            account: None,
+            on_network: false,
+            grace: Duration::ZERO,
+        };
+        (presented, next)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Puts a crowd of live sessions into a store, for `scripts/bench --only growth` and
-//! `--only cleanup`: `fill` writes them through the store's own `begin` (into PostgreSQL as copies of
+//! `--only cleanup`: `fill` writes them through the store's own `begin` and `refresh` (into PostgreSQL as copies of
 //! one that `begin` wrote, because millions of commits are not what is measured) and then the credentials
 //! of some of them, `expired` counts what the sweep has yet to remove. The service itself is never
 //! involved.
@@ -12,20 +12,20 @@ mod sample;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cambio::domain::setting::Problems;
 use cambio::domain::{Clock, SystemClock, Timestamp};
 use cambio::session::{Store, settings};
 use clap::{Args, Parser};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use crowd::Crowd;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Sign-ons under way at a time.
+/// Calls under way at a time.
 const CALLERS: usize = 256;
 
 #[derive(Parser)]
@@ -95,7 +95,10 @@ async fn fill(args: Fill) -> Result<(), Error> {
         postgres::fill(&table, &store, &crowd).await?;
     } else {
         begin(&store, crowd).await?;
-        merged(&table).await?;
+        if store.kind() == "sqlite" {
+            refresh(&store, crowd).await?;
+            merged(&table).await?;
+        }
     }
     if args.sample > 0 {
         sample::write(&store, crowd, args.sample, &args.out).await?;
@@ -105,9 +108,6 @@ async fn fill(args: Fill) -> Result<(), Error> {
 
 /// Waits until SQLite has written everything to its trees, as it does when nobody writes.
 async fn merged(store: &Value) -> Result<(), Error> {
-    if store["kind"] != "sqlite" {
-        return Ok(());
-    }
     let db = beside(store)?;
     while db.query_row("SELECT count(*) FROM changes", (), |r| r.get::<_, i64>(0))? > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -117,23 +117,38 @@ async fn merged(store: &Value) -> Result<(), Error> {
 
 /// The whole crowd, by the store's own calls.
 async fn begin(store: &Arc<dyn Store>, crowd: Crowd) -> Result<(), Error> {
-    let next = Arc::new(AtomicU64::new(0));
-    let callers = (0..CALLERS).map(|_| {
-        let (store, next) = (Arc::clone(store), Arc::clone(&next));
-        tokio::spawn(async move {
-            loop {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                if n >= crowd.live {
-                    return Ok(());
-                }
-                store.begin(crowd.sign_on(n), crowd.begun_at(n)).await?;
-            }
-        })
-    });
-    for caller in callers.collect::<Vec<_>>() {
-        caller.await?.map_err(|e: cambio::session::BeginError| e.to_string())?;
-    }
-    Ok(())
+    each(crowd.live, |n| {
+        let store = Arc::clone(store);
+        async move {
+            let begun = store.begin(crowd.sign_on(n), crowd.begun_at(n)).await;
+            begun.map(drop).map_err(|e| e.to_string())
+        }
+    })
+    .await
+}
+
+/// Each has been refreshed, in no order, as in life: SQLite has what that changes elsewhere than the rest. (The
+/// other stores change it where it is.)
+async fn refresh(store: &Arc<dyn Store>, crowd: Crowd) -> Result<(), Error> {
+    each(crowd.live, |i| {
+        let (store, n) = (Arc::clone(store), sample::nth(i, &crowd));
+        async move {
+            let (presented, next) = crowd.refresh(n);
+            let refreshed = store.refresh(&presented, next, crowd.begun_at(n)).await;
+            refreshed.map(drop).map_err(|e| e.to_string())
+        }
+    })
+    .await
+}
+
+/// Makes a call for each of `count` numbers, many at a time.
+async fn each<C, F>(count: u64, call: C) -> Result<(), Error>
+where
+    C: Fn(u64) -> F + Sync,
+    F: Future<Output = Result<(), String>>,
+{
+    let calls = stream::iter(0..count).map(|n| Ok(call(n)));
+    Ok(calls.try_for_each_concurrent(CALLERS, |call| call).await?)
 }
 
 /// Sessions past their end that no sweep has removed; read beside the server.
@@ -143,7 +158,8 @@ async fn expired(store: &Value) -> Result<i64, Error> {
         return postgres::expired(store, now).await;
     }
     Ok(beside(store)?.query_row(
-        "SELECT count(*) FROM sessions WHERE expires_at <= ?1",
+        "SELECT count(*) FROM sessions AS s LEFT JOIN refreshed AS r ON r.id = s.id
+         WHERE iif(r.generation > s.generation, r.expires_at, s.expires_at) <= ?1",
         [now],
         |r| r.get(0),
     )?)

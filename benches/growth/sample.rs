@@ -31,7 +31,7 @@ pub(crate) async fn write(
 ) -> Result<(), Error> {
     let tokens = tokens(crowd).await?;
     let sampled = (0..crowd.live)
-        .map(|i| i * STEP % crowd.live)
+        .map(|i| nth(i, &crowd))
         .filter(|n| crowd.expires_soon(*n).is_none())
         .take(usize::try_from(count)?);
     let mut refresh = BufWriter::new(File::create(out.join("refresh"))?);
@@ -57,6 +57,11 @@ pub(crate) async fn write(
     }
     refresh.flush()?;
     Ok(operators.flush()?)
+}
+
+/// The number that comes `i`th in no order.
+pub(crate) fn nth(i: u64, crowd: &Crowd) -> u64 {
+    i * STEP % crowd.live
 }
 
 /// What the service mints with, by the key that both are given.

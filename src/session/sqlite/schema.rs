@@ -175,21 +175,25 @@ const MIGRATIONS: &[&str] = &[
         issued_at INTEGER NOT NULL,
         expires_at INTEGER NOT NULL
     ) STRICT;
+    -- Of each session the last entry, unless that says that it was gone: another may have its name since.
     INSERT INTO refreshed
-        SELECT s.id, max(old.generation), old.issued_at, old.expires_at
-        FROM (SELECT (max(0, min(ends_at, 4294967295)) << 31) | (number >> 12) AS place, *
-              FROM (SELECT value ->> '$.r[0][0].ends_at' AS ends_at,
-                           value ->> '$.r[0][0].number' AS number,
-                           value ->> '$.r[0][1]' AS tenant,
-                           value ->> '$.r[1][0]' AS generation,
-                           value ->> '$.r[1][1]' AS issued_at,
-                           value ->> '$.r[1][2]' AS expires_at
-                    FROM changes, json_each(entries)
-                    WHERE value -> 'r' IS NOT NULL)) AS old
+        SELECT s.id, old.generation, old.issued_at, old.expires_at
+        FROM (SELECT (max(0, min(name ->> '$[0].ends_at', 4294967295)) << 31)
+                     | ((name ->> '$[0].number') >> 12) AS place,
+                     name ->> '$[0].ends_at' AS ends_at, name ->> '$[0].number' AS number,
+                     name ->> '$[1]' AS tenant, entry ->> '$.r[1][0]' AS generation,
+                     entry ->> '$.r[1][1]' AS issued_at, entry ->> '$.r[1][2]' AS expires_at
+              FROM (SELECT name, entry, max(at)
+                    FROM (SELECT coalesce(value -> '$.r[0]', value -> '$.f') AS name,
+                                 value AS entry, seq << 20 | key AS at
+                          FROM changes, json_each(entries))
+                    WHERE name IS NOT NULL GROUP BY name)) AS old
+        -- Only the row numbers are to be searched for.
         CROSS JOIN sessions AS s
-        WHERE s.id >= place AND s.id < place + 4096 AND s.ends_at = old.ends_at
-              AND s.number = old.number AND s.tenant = old.tenant
-        GROUP BY s.id;
+        WHERE s.id >= place AND s.id < place + 4096 AND +s.ends_at = old.ends_at
+              AND +s.number = old.number AND +s.tenant = old.tenant
+              AND old.generation IS NOT NULL
+        ORDER BY s.id;
     ALTER TABLE changes RENAME TO named;
     CREATE TABLE changes (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -267,7 +267,10 @@ mod tests {
     fn writer() -> Writer {
         let open = || Connection::open_in_memory().unwrap();
         let db = open();
-        db.execute_batch("CREATE TABLE changes (seq INTEGER PRIMARY KEY, batch TEXT)").unwrap();
+        db.execute_batch(
+            "CREATE TABLE changes (seq INTEGER PRIMARY KEY AUTOINCREMENT, batch TEXT)",
+        )
+        .unwrap();
         let file = Arc::new(tempfile::tempfile().unwrap());
         let settings = serde_json::from_str(r#"{"queue":8,"max_batch":8}"#).unwrap();
         Writer::start(db, open(), (file, Arc::default()), &settings).unwrap()

@@ -71,6 +71,7 @@ mod session;
 mod sqlite;
 mod sqlite_merge;
 mod sqlite_schema;
+mod sqlite_shared;
 mod sweep;
 mod ticket;
 

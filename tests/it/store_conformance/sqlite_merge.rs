@@ -14,17 +14,17 @@ use serde_json::json;
 use super::*;
 
 /// A store that writes to the trees what it has so many changes of.
-async fn open_with(path: &Path, memtable: usize) -> Arc<dyn Store> {
+pub(super) async fn open_with(path: &Path, memtable: usize) -> Arc<dyn Store> {
     open(json!({"kind": "sqlite", "path": path, "memtable": memtable})).await.unwrap()
 }
 
 /// Rows of the log.
-fn logged(path: &Path) -> i64 {
+pub(super) fn logged(path: &Path) -> i64 {
     let db = Connection::open(path).unwrap();
     db.query_row("SELECT count(*) FROM changes", (), |row| row.get(0)).unwrap()
 }
 
-async fn until_merged(path: &Path) {
+pub(super) async fn until_merged(path: &Path) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while logged(path) > 0 {
         assert!(Instant::now() < deadline, "{} rows are left", logged(path));
@@ -33,7 +33,7 @@ async fn until_merged(path: &Path) {
 }
 
 /// The file as it is now, log and all: what a crash would leave.
-fn crashed(path: &Path, n: usize) -> PathBuf {
+pub(super) fn crashed(path: &Path, n: usize) -> PathBuf {
     let copy = path.with_extension(format!("{n}.db"));
     for companion in ["", "-wal"] {
         let of = |path: &Path| PathBuf::from(format!("{}{companion}", path.display()));

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use cambio::session::{BeginError, Device, DeviceState, RefreshError, SessionId};
+use cambio::session::{BeginError, Device, DeviceState, NewSession, RefreshError, SessionId};
 use rusqlite::Connection;
+use serde_json::json;
 
 use super::sqlite::open_at;
+use super::sqlite_merge::until_merged;
 use super::*;
 
 /// The tables of the first schema, with one session on one device and a ticket.
@@ -192,7 +194,7 @@ async fn what_the_log_of_the_fifth_schema_says_still_counts() {
     let text: String = old
         .query_row("SELECT group_concat(entries, '') FROM changes", (), |row| row.get(0))
         .unwrap();
-    let last = serde_json::json!({"r": [[sessions[1].id, "nagra"], [4, at(3), at(3 + IDLE)]]});
+    let last = json!({"r": [[sessions[1].id, "nagra"], [4, at(3), at(3 + IDLE)]]});
     assert!(text.contains(&last.to_string()), "{last} {text}");
 
     let store = open_at(&path).await.unwrap();
@@ -206,4 +208,37 @@ async fn what_the_log_of_the_fifth_schema_says_still_counts() {
     // A process of that schema which still has the file open would take what it does not know for reuse.
     let written = old.execute("INSERT INTO changes (entries) VALUES ('[]')", ());
     assert!(written.is_err_and(|e| e.to_string().contains("entries")));
+}
+
+/// By chance only; then its second session must not have what was said of its first.
+#[tokio::test]
+async fn the_log_of_the_fifth_schema_may_know_a_name_twice() {
+    for refreshed_again in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let store = open_at(&path).await.unwrap();
+        let now = IDLE + 1;
+        let new = NewSession { expires_at: at(now + IDLE), ..sign_on(1, "a") };
+        let session = store.begin(new, at(now)).await.unwrap().session;
+        until_merged(&path).await;
+        drop(store);
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(FIFTH_SCHEMA).unwrap();
+        let name = json!([session.id, "nagra"]);
+        let mut log = vec![
+            json!([{"r": [name, [2, at(0), at(IDLE)]]}, {"r": [name, [3, at(0), at(IDLE)]]}]),
+            json!([{"f": name}]),
+        ];
+        if refreshed_again {
+            log.push(json!([{"r": [name, [2, at(now), at(now + IDLE)]]}]));
+        }
+        for batch in log {
+            let batch = batch.to_string();
+            old.execute("INSERT INTO changes (entries) VALUES (?1)", (batch,)).unwrap();
+        }
+        let store = open_at(&path).await.unwrap();
+        let generation = if refreshed_again { 2 } else { 1 };
+        let refreshed = store.refresh(&token(&session, generation), next(now), at(now)).await;
+        assert!(refreshed.is_ok(), "{refreshed:?}");
+    }
 }

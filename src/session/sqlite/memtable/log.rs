@@ -40,18 +40,35 @@ impl Log {
         self.last
     }
 
-    /// Reads what others have appended since, inside a transaction that writes.
+    /// Reads what others have appended since, inside a transaction that writes. Of what they have removed again meanwhile
+    /// it learns nothing: then `forget` is called first. All that is remembered came before that, and so is in
+    /// the trees as well, and may be gone from there.
     pub(super) fn catch_up(
         &mut self,
         db: &Connection,
         add: impl FnMut(Layer),
+        forget: impl FnOnce(),
     ) -> rusqlite::Result<()> {
         let version = db.prepare_cached("PRAGMA data_version")?.query_row((), |r| r.get(0))?;
         if version != self.data_version {
+            let before = self.before(db)?;
+            if before > self.last {
+                forget();
+                (self.last, self.rows) = (before, 0);
+            }
             self.read_on(db, add)?;
             self.data_version = version;
         }
         Ok(())
+    }
+
+    /// The number of the row before the first one that is there and was not read; if there is none, of the last that ever was.
+    fn before(&self, db: &Connection) -> rusqlite::Result<i64> {
+        let mut before = db.prepare_cached(
+            "SELECT coalesce((SELECT min(seq) - 1 FROM changes WHERE seq > ?1),
+                             (SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0)",
+        )?;
+        before.query_row((self.last,), |r| r.get(0))
     }
 
     /// Reads the rows behind the last one.

@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(super) struct Memtable {
     layers: RwLock<Layers>,
-    /// How often the old layer was dropped.
+    /// How often a layer was dropped.
     emptied: AtomicU64,
 }
 
@@ -57,6 +57,15 @@ impl Memtable {
         let mut layers = self.layers.write();
         layers.old.forget(&batch);
         layers.young.absorb(batch);
+    }
+
+    /// Drops everything.
+    fn forget(&self) {
+        let mut layers = self.layers.write();
+        let all = std::mem::take(&mut *layers);
+        self.emptied.fetch_add(1, Ordering::Release);
+        drop(layers);
+        order::free(all.young.weight() + all.old.weight(), all);
     }
 
     /// Makes the young layer the old one.
@@ -114,7 +123,15 @@ impl Merging {
         db: &'a Connection,
         memtable: &'a Memtable,
     ) -> rusqlite::Result<Tx<'a>> {
-        self.log.catch_up(db, |batch| memtable.publish(batch))?;
+        let flush = &mut self.flush;
+        self.log.catch_up(
+            db,
+            |batch| memtable.publish(batch),
+            || {
+                *flush = None;
+                memtable.forget();
+            },
+        )?;
         Ok(Tx::new(View::new(db, memtable), self.log.others()))
     }
 
