@@ -9,6 +9,7 @@ mod checkpoint;
 mod devices;
 mod keys;
 mod memtable;
+mod migrations;
 mod page;
 mod place;
 mod readers;

@@ -10,7 +10,7 @@ use crate::domain::setting::{Problems, join};
 /// The cache of a file smaller than [`LARGE`]. More would be slower: when a page of a tree is split, SQLite looks
 /// through its whole cache at the commit, for a page behind the file's end that it gave a number of
 /// for a moment: 1 GiB (`PENDING_BYTE`). The kernel has what is not in the cache.
-const SMALL_CACHE: u64 = 8 << 20;
+const SMALL_CACHE: u64 = 16 << 20;
 
 /// From here on that page is not behind the end.
 const LARGE: u64 = 1 << 30;
