@@ -3,9 +3,9 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::memtable::{AccountKey, Change, Generation, Tx, View};
+use super::memtable::{AccountKey, Change, Generation, Tx};
 use super::place::{self, SessionKey, SessionRow};
-use super::{accounts, row, sessions};
+use super::{accounts, refreshed, row, sessions};
 use crate::domain::Timestamp;
 use crate::session::rules::{self, Decision};
 use crate::session::{DeviceState, NextPair, PresentedRefresh, RefreshError, Refreshed, Session};
@@ -54,17 +54,18 @@ struct Found {
     device: Option<DeviceState>,
 }
 
-fn find(view: &View<'_>, key: &SessionKey) -> rusqlite::Result<Option<Found>> {
-    let mut find = view.db.prepare_cached(
+fn find(tx: &Tx<'_>, key: &SessionKey) -> rusqlite::Result<Option<Found>> {
+    let mut find = tx.db.prepare_cached(
         "SELECT ends_at, number, tenant, service, device, device_class,
-                s.generation, s.issued_at, s.expires_at, facts, upstream, begun_at,
-                s.id, r.generation, r.issued_at, r.expires_at, evicted, device_state
-         FROM sessions AS s LEFT JOIN refreshed AS r ON r.id = s.id
-         WHERE s.id >= ?1 AND s.id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
+                generation, issued_at, expires_at, facts, upstream, begun_at,
+                id, evicted, device_state
+         FROM sessions
+         WHERE id >= ?1 AND id < ?2 AND ends_at = ?3 AND number = ?4 AND tenant = ?5",
     )?;
     let found = find.query_row(place::of(key), |r| {
-        let (row, session) = (SessionRow(r.get(12)?), sessions::read(view, r)?);
-        Ok(Found { row, session, evicted: r.get(16)?, device: row::state(r, 17)? })
+        let row = SessionRow(r.get(12)?);
+        let session = sessions::read_as(r, refreshed::newest_in((tx, row), r, 6)?)?;
+        Ok(Found { row, session, evicted: r.get(13)?, device: row::state(r, 14)? })
     });
     found.optional()
 }

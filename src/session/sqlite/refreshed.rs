@@ -2,9 +2,9 @@
 //! of sessions, and one of `sessions` has seven. Of what a session's row says, its row here and what is
 //! remembered (`memtable/`), the highest generation counts. Whoever deletes the one row deletes the other.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::memtable::{Generation, View};
+use super::memtable::{Generation, Tx, View};
 use super::place::SessionRow;
 use super::row;
 
@@ -22,6 +22,27 @@ pub(super) fn newest(
 
 fn read(r: &Row<'_>, at: usize, number: u32) -> rusqlite::Result<Generation> {
     Ok(Generation(number, row::time(r, at + 1)?, row::time(r, at + 2)?))
+}
+
+/// The same to a write, of whose `r` three columns from `own` on are of the session's row. It has read all of the log, so
+/// what is remembered of the session is newer than its row here, which is not read then.
+pub(super) fn newest_in(
+    (tx, row): (&Tx<'_>, SessionRow),
+    r: &Row<'_>,
+    own: usize,
+) -> rusqlite::Result<Generation> {
+    let own = read(r, own, r.get(own)?)?;
+    let newer = match tx.generation(row) {
+        Some(remembered) => Some(remembered),
+        None => find(tx.db, row)?,
+    };
+    Ok(own.or_newer(newer))
+}
+
+fn find(db: &Connection, SessionRow(id): SessionRow) -> rusqlite::Result<Option<Generation>> {
+    let mut find =
+        db.prepare_cached("SELECT generation, issued_at, expires_at FROM refreshed WHERE id = ?1")?;
+    find.query_row((id,), |r| read(r, 0, r.get(0)?)).optional()
 }
 
 /// Stores a generation, unless there is a newer one.

@@ -283,7 +283,14 @@ pub(super) fn remove_expired(
 /// A session from its columns, in the order that every statement lists them, as of its last refresh.
 pub(super) fn read(view: &View<'_>, r: &Row<'_>) -> rusqlite::Result<Session> {
     let row = SessionRow(r.get(12)?);
-    let Generation(generation, issued_at, expires_at) = refreshed::newest((view, row), r, (6, 13))?;
+    read_as(r, refreshed::newest((view, row), r, (6, 13))?)
+}
+
+/// The same, but for its columns of a generation.
+pub(super) fn read_as(
+    r: &Row<'_>,
+    Generation(generation, issued_at, expires_at): Generation,
+) -> rusqlite::Result<Session> {
     Ok(Session {
         id: row::session_id(r, 0)?,
         tenant: row::id(r, 2)?,
