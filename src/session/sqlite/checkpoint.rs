@@ -11,10 +11,10 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
-/// Pages in the log from which on it is copied (16 MiB). The longer it is, the more often
+/// Pages in the log from which on it is copied (32 MiB). The longer it is, the more often
 /// a page has been overwritten in it and need not be copied; and the longer is looking in it for a page that is
 /// not cached (an index of 4,096 pages after the other), and opening the file after a crash.
-const FROM_PAGES: i32 = 8192;
+const FROM_PAGES: i32 = 16_384;
 
 /// Pages that the writer may have to copy itself: all writes wait meanwhile.
 const REST_PAGES: i32 = 256;

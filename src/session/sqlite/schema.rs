@@ -21,7 +21,7 @@ const PAGE_SIZE: u32 = 2048;
 
 /// The write-ahead log keeps its space up to here when it starts again, in bytes, so that a
 /// commit need not make the file longer.
-const KEPT_LOG: u32 = 32 * 1024 * 1024;
+const KEPT_LOG: u32 = 48 * 1024 * 1024;
 
 /// How long a write waits for another process that has the file open.
 const BUSY: Duration = Duration::from_secs(5);
