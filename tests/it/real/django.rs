@@ -197,8 +197,9 @@ async fn its_signed_cookies_are_opened_without_a_call_and_a_copy_outlives_the_lo
     let postgres = postgres::shared().await;
     let django = Django::start(postgres, "signed_cookies").await;
     let others = [("{ file = \"/run/secrets/django-secret-key\" }", &*format!("\"{SECRET}\""))];
-    let gateway = Gateway::new("django", COOKIE, &others).await;
+    // The gateway's clock stands: it must not be behind the cookie's.
     let (mut visitor, cookie) = django.log_in(PASSWORD).await;
+    let gateway = Gateway::new("django", COOKIE, &others).await;
     let claims = gateway.minted(&cookie).await;
     assert_eq!((&claims["sub"], &claims["roles"]), (&json!("1"), &json!(["dev", "ops"])));
     send(&mut visitor, "/login/", "/logout/", &[]).await;
