@@ -20,10 +20,6 @@ pub(super) fn newest(
     Ok(own.or_newer(here).or_newer(view.generation(row)))
 }
 
-fn read(r: &Row<'_>, at: usize, number: u32) -> rusqlite::Result<Generation> {
-    Ok(Generation(number, row::time(r, at + 1)?, row::time(r, at + 2)?))
-}
-
 /// The same to a write, of whose `r` three columns from `own` on are of the session's row. It has read all of the log, so
 /// what is remembered of the session is newer than its row here, which is not read then.
 pub(super) fn newest_in(
@@ -43,6 +39,10 @@ fn find(db: &Connection, SessionRow(id): SessionRow) -> rusqlite::Result<Option<
     let mut find =
         db.prepare_cached("SELECT generation, issued_at, expires_at FROM refreshed WHERE id = ?1")?;
     find.query_row((id,), |r| read(r, 0, r.get(0)?)).optional()
+}
+
+fn read(r: &Row<'_>, at: usize, number: u32) -> rusqlite::Result<Generation> {
+    Ok(Generation(number, row::time(r, at + 1)?, row::time(r, at + 2)?))
 }
 
 /// Stores a generation, unless there is a newer one.
