@@ -6,6 +6,7 @@
 mod account_sql;
 mod apps;
 mod canaille;
+pub(crate) mod certificates;
 mod django;
 mod express;
 mod flask;

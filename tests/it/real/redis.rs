@@ -6,6 +6,7 @@ use std::process::Command;
 use redis::Value;
 use tokio::sync::OnceCell;
 
+use super::certificates::Certificates;
 use super::server::{Folder, Server};
 use super::{DEADLINE, free_port};
 
@@ -15,7 +16,10 @@ pub(crate) const PASSWORD: &str = "s3cret of a test";
 /// A running Redis.
 pub(crate) struct Redis {
     pub(crate) server: Server,
+    /// Where tests ask it, in the clear.
     pub(crate) port: u16,
+    /// Where it speaks TLS, if it does.
+    tls_port: Option<u16>,
     args: Vec<String>,
 }
 
@@ -38,7 +42,35 @@ impl Redis {
         let command = command(&folder, port, &given);
         let mut server = Server::start("redis", folder, command);
         server.listens(port).await;
-        Self { server, port, args: given }
+        Self { server, port, tls_port: None, args: given }
+    }
+
+    /// The same, which speaks TLS as well, as `localhost`.
+    pub(crate) async fn start_encrypted(
+        certificates: &Certificates,
+        asks_clients: &str,
+        args: &[&str],
+    ) -> Self {
+        let tls_port = free_port();
+        // A name may stand for either address.
+        let mut all: Vec<_> = ["--bind", "127.0.0.1", "-::1"].map(str::to_owned).into();
+        all.extend(args.iter().map(ToString::to_string));
+        all.extend(["--tls-port".to_owned(), tls_port.to_string()]);
+        for (key, value) in certificates.of_redis(asks_clients) {
+            all.extend([format!("--{key}"), value]);
+        }
+        let all: Vec<_> = all.iter().map(String::as_str).collect();
+        Self { tls_port: Some(tls_port), ..Self::start_with(&all).await }
+    }
+
+    /// The port that clients are to use.
+    pub(crate) fn known_port(&self) -> u16 {
+        self.tls_port.unwrap_or(self.port)
+    }
+
+    /// The `host:port` that clients are to use: the name that its certificate has, if it has one.
+    pub(crate) fn place(&self) -> String {
+        place(self.port, self.tls_port)
     }
 
     /// Starts it again, after it was stopped or killed, on the same port and folder.
@@ -51,6 +83,14 @@ impl Redis {
     /// Asks it something.
     pub(crate) async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
         ask(self.port, PASSWORD, words).await
+    }
+}
+
+/// See [`Redis::place`].
+pub(super) fn place(port: u16, tls_port: Option<u16>) -> String {
+    match tls_port {
+        Some(port) => format!("localhost:{port}"),
+        None => format!("127.0.0.1:{port}"),
     }
 }
 

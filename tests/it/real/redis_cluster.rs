@@ -4,6 +4,7 @@
 use redis::Value;
 use tokio::sync::OnceCell;
 
+use super::certificates::Certificates;
 use super::proxy::Proxy;
 use super::redis::{PASSWORD, Redis};
 use super::{eventually, free_port};
@@ -28,11 +29,21 @@ struct Seen {
 impl RedisCluster {
     /// One whose nodes are where they say.
     pub(crate) async fn start() -> Self {
-        Self::start_behind(&[]).await
+        Self::start_nodes(&[], None).await
     }
 
     /// One whose nodes say that they are where these proxies are.
     pub(crate) async fn start_behind(proxies: &[Proxy]) -> Self {
+        Self::start_nodes(proxies, None).await
+    }
+
+    /// One whose nodes speak TLS, with each other as well, call each other `localhost`, and ask clients for
+    /// a certificate.
+    pub(crate) async fn start_encrypted(certificates: &Certificates) -> Self {
+        Self::start_nodes(&[], Some(certificates)).await
+    }
+
+    async fn start_nodes(proxies: &[Proxy], certificates: Option<&Certificates>) -> Self {
         let mut nodes = Vec::new();
         for number in 0..NODES {
             let bus = free_port().to_string();
@@ -53,7 +64,14 @@ impl RedisCluster {
                 ]);
                 args.extend(["--cluster-announce-bus-port", &bus]);
             }
-            let node = Redis::start_with(&args).await;
+            let node = if let Some(certificates) = certificates {
+                args.extend(["--tls-cluster", "yes", "--tls-replication", "yes"]);
+                args.extend(["--cluster-announce-hostname", "localhost"]);
+                args.extend(["--cluster-preferred-endpoint-type", "hostname"]);
+                Redis::start_encrypted(certificates, "yes", &args).await
+            } else {
+                Redis::start_with(&args).await
+            };
             if let Some(proxy) = proxies.get(number) {
                 proxy.aim(node.port);
             }
@@ -72,7 +90,7 @@ impl RedisCluster {
 
     /// `host:port` of every node.
     pub(crate) fn places(&self) -> Vec<String> {
-        self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect()
+        self.nodes.iter().map(Redis::place).collect()
     }
 
     /// Waits until every node that answers sees every slot served and replicas that are in step.

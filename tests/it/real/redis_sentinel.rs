@@ -1,10 +1,14 @@
 //! A real Redis master with two replicas, watched by three sentinels, which ask for a password
 //! of their own.
 
-use redis::Value;
+use std::fmt::Write;
 
+use redis::Value;
+use tokio::sync::OnceCell;
+
+use super::certificates::Certificates;
 use super::proxy::Proxy;
-use super::redis::{PASSWORD, Redis};
+use super::redis::{PASSWORD, Redis, place};
 use super::server::{Folder, Server};
 use super::{eventually, free_port};
 
@@ -22,23 +26,43 @@ pub(crate) struct Watched {
 /// A running sentinel.
 pub(crate) struct Sentinel {
     _server: Server,
+    /// Where tests ask it, in the clear.
     pub(crate) port: u16,
+    /// Where it speaks TLS, if it does.
+    tls_port: Option<u16>,
 }
 
 impl Watched {
     /// A master (the first server), two replicas that are in step, three sentinels that agree.
     pub(crate) async fn start() -> Self {
+        Self::start_servers(None).await
+    }
+
+    /// The same, all of which speak TLS, with each other as well, are called `localhost`, and ask clients for
+    /// a certificate.
+    pub(crate) async fn start_encrypted(certificates: &Certificates) -> Self {
+        Self::start_servers(Some(certificates)).await
+    }
+
+    async fn start_servers(certificates: Option<&Certificates>) -> Self {
         let plain = ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
-        let mut servers = vec![Redis::start_with(&plain).await];
-        let master = servers[0].port;
-        for _ in 0..2 {
-            let of = format!("127.0.0.1 {master}");
-            let args: Vec<_> = plain.into_iter().chain(["--replicaof", &of]).collect();
-            servers.push(Redis::start_with(&args).await);
+        let mut servers: Vec<Redis> = Vec::new();
+        for _ in 0..3 {
+            let mut args = plain.to_vec();
+            let of = servers.first().map(|master| master.place().replace(':', " "));
+            if let Some(of) = &of {
+                args.extend(["--replicaof", of]);
+            }
+            servers.push(if let Some(certificates) = certificates {
+                args.extend(["--tls-replication", "yes", "--replica-announce-ip", "localhost"]);
+                Redis::start_encrypted(certificates, "yes", &args).await
+            } else {
+                Redis::start_with(&args).await
+            });
         }
         let mut sentinels = Vec::new();
         for _ in 0..3 {
-            sentinels.push(Sentinel::start(master).await);
+            sentinels.push(Sentinel::start(&servers[0], certificates).await);
         }
         let watched = Self { servers, sentinels };
         watched.settled(2).await;
@@ -47,7 +71,7 @@ impl Watched {
 
     /// `host:port` of every sentinel.
     pub(crate) fn places(&self) -> Vec<String> {
-        self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect()
+        self.sentinels.iter().map(|sentinel| place(sentinel.port, sentinel.tls_port)).collect()
     }
 
     /// Proxies to all of it, for somebody who has no other way, and where the sentinels' are: those
@@ -80,7 +104,7 @@ impl Watched {
                 let named = sentinel.master().await?;
                 (*master.get_or_insert(named) == named).then_some(())?;
             }
-            let master = self.servers.iter().find(|server| Some(server.port) == master)?;
+            let master = self.servers.iter().find(|server| Some(server.known_port()) == master)?;
             let info = master.ask(&["INFO", "replication"]).await.ok()?;
             let info: String = redis::from_redis_value(info).unwrap();
             (info.matches("state=online").count() >= replicas).then_some(())
@@ -101,12 +125,12 @@ impl Watched {
     /// The number of the server that the first sentinel says is master.
     pub(crate) async fn master(&self) -> usize {
         let port = self.sentinels[0].master().await.unwrap();
-        self.servers.iter().position(|server| server.port == port).unwrap()
+        self.servers.iter().position(|server| server.known_port() == port).unwrap()
     }
 
     /// Waits until another server than this one is master by all sentinels' word.
     pub(crate) async fn deposed(&self, server: usize) {
-        let old = self.servers[server].port;
+        let old = self.servers[server].known_port();
         eventually("another one is master", async || {
             for sentinel in &self.sentinels {
                 (sentinel.master().await? != old).then_some(())?;
@@ -118,22 +142,35 @@ impl Watched {
 }
 
 impl Sentinel {
-    async fn start(master: u16) -> Self {
+    async fn start(master: &Redis, certificates: Option<&Certificates>) -> Self {
         let (port, folder) = (free_port(), Folder::new("nobody"));
-        let conf = format!(
-            "port {port}\nbind 127.0.0.1\nrequirepass \"{SENTINEL_PASSWORD}\"\n\
+        let master = master.place().replace(':', " ");
+        let mut conf = String::new();
+        let tls_port = certificates.map(|certificates| {
+            let tls_port = free_port();
+            for (key, value) in certificates.of_redis("yes") {
+                writeln!(conf, "{key} {value}").unwrap();
+            }
+            let names = "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes";
+            writeln!(conf, "tls-port {tls_port}\ntls-replication yes\n{names}").unwrap();
+            tls_port
+        });
+        write!(
+            conf,
+            "port {port}\nbind 127.0.0.1 -::1\nrequirepass \"{SENTINEL_PASSWORD}\"\n\
              sentinel sentinel-pass \"{SENTINEL_PASSWORD}\"\n\
-             sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
+             sentinel monitor {MASTER} {master} 2\n\
              sentinel auth-pass {MASTER} \"{PASSWORD}\"\n\
              sentinel down-after-milliseconds {MASTER} 700\n\
              sentinel failover-timeout {MASTER} 5000\n"
-        );
+        )
+        .unwrap();
         folder.write("sentinel.conf", conf);
         let mut command = folder.command("sentinel", "redis-server");
         command.args(["sentinel.conf", "--sentinel"]);
         let mut server = Server::start("sentinel", folder, command);
         server.listens(port).await;
-        Self { _server: server, port }
+        Self { _server: server, port, tls_port }
     }
 
     /// The port of who it says is master.
@@ -146,4 +183,14 @@ impl Sentinel {
     pub(crate) async fn ask(&self, words: &[&str]) -> redis::RedisResult<Value> {
         super::redis::ask(self.port, SENTINEL_PASSWORD, words).await
     }
+}
+
+/// An encrypted group that tests share.
+pub(crate) async fn shared() -> &'static (Watched, Certificates) {
+    static SHARED: OnceCell<(Watched, Certificates)> = OnceCell::const_new();
+    let start = async || {
+        let certificates = Certificates::new();
+        (Watched::start_encrypted(&certificates).await, certificates)
+    };
+    SHARED.get_or_init(start).await
 }

@@ -5,56 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use cambio::sso::SsoValidator;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
-use super::free_port;
+use super::certificates::Certificates;
 use super::postgres::{self, Postgres};
 use super::redis::{self, Redis};
-use super::server::Folder;
 use crate::sso_fixtures::{NOW, cookie, cx, merged, name, validator};
 
 const ID: &str = "good-session-0000";
-
-/// An authority, a server's certificate by it for `localhost` alone, and a client's.
-struct Certificates {
-    folder: Folder,
-    authority: KeyPair,
-}
-
-impl Certificates {
-    fn new() -> Self {
-        let certificates =
-            Self { folder: Folder::new("nobody"), authority: KeyPair::generate().unwrap() };
-        let params = Self::of_authority();
-        let authority = params.self_signed(&certificates.authority).unwrap();
-        certificates.folder.write("ca.pem", authority.pem());
-        certificates.issue("server", "localhost");
-        certificates.issue("client", "cambio");
-        certificates
-    }
-
-    fn of_authority() -> CertificateParams {
-        let mut params = CertificateParams::new(["authority.example.com".to_owned()]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-    }
-
-    fn issue(&self, file: &str, name: &str) {
-        let key = KeyPair::generate().unwrap();
-        let issuer = Issuer::new(Self::of_authority(), &self.authority);
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        // Another name than the authority's, or it would look self-signed.
-        params.distinguished_name.push(DnType::CommonName, name);
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        self.folder.write(&format!("{file}.pem"), certificate.pem());
-        self.folder.write(&format!("{file}.key"), key.serialize_pem());
-    }
-
-    fn path(&self, file: &str) -> String {
-        self.folder.path().join(file).display().to_string()
-    }
-}
 
 async fn verdict(validator: &Arc<dyn SsoValidator>) -> &'static str {
     name(&validator.validate(&cookie(ID), &cx()).await)
@@ -62,26 +20,7 @@ async fn verdict(validator: &Arc<dyn SsoValidator>) -> &'static str {
 
 /// A Redis that speaks TLS on one port, and holds one session.
 async fn redis(certificates: &Certificates, asks_clients: &str) -> (Redis, u16) {
-    let port = free_port();
-    let (server, key, ca) = (
-        certificates.path("server.pem"),
-        certificates.path("server.key"),
-        certificates.path("ca.pem"),
-    );
-    let port_text = port.to_string();
-    let args = [
-        "--tls-port",
-        &port_text,
-        "--tls-cert-file",
-        &server,
-        "--tls-key-file",
-        &key,
-        "--tls-ca-cert-file",
-        &ca,
-        "--tls-auth-clients",
-        asks_clients,
-    ];
-    let redis = Redis::start_with(&args).await;
+    let redis = Redis::start_encrypted(certificates, asks_clients, &[]).await;
     let address = ::redis::ConnectionAddr::Tcp("127.0.0.1".into(), redis.port);
     let info = ::redis::IntoConnectionInfo::into_connection_info(address).unwrap();
     let log_in = ::redis::RedisConnectionInfo::default().set_password(redis::PASSWORD);
@@ -89,6 +28,7 @@ async fn redis(certificates: &Certificates, asks_clients: &str) -> (Redis, u16) 
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let set = ::redis::cmd("SET").arg(format!("sess:{ID}")).arg(r#"{"user":"ann"}"#).to_owned();
     set.exec_async(&mut connection).await.unwrap();
+    let port = redis.known_port();
     (redis, port)
 }
 
@@ -103,12 +43,12 @@ fn on_redis(port: u16, further: &Value) -> Arc<dyn SsoValidator> {
 async fn redis_is_believed_by_its_certificate_and_name_alone() {
     let certificates = Certificates::new();
     let (_redis, port) = redis(&certificates, "no").await;
-    let ca = json!({"tls": {"ca_file": certificates.path("ca.pem")}});
+    let ca = json!({"tls": certificates.trusting()});
     assert_eq!(verdict(&on_redis(port, &ca)).await, "verified");
     let by_address = merged(ca, &json!({"host": "127.0.0.1"}));
     assert_eq!(verdict(&on_redis(port, &by_address)).await, "unavailable");
     let other = Certificates::new();
-    let other = json!({"tls": {"ca_file": other.path("ca.pem")}});
+    let other = json!({"tls": other.trusting()});
     assert_eq!(verdict(&on_redis(port, &other)).await, "unavailable");
     // Without TLS nothing is understood there.
     assert_eq!(verdict(&on_redis(port, &json!({"connect_timeout": "500ms"}))).await, "unavailable");
@@ -118,11 +58,10 @@ async fn redis_is_believed_by_its_certificate_and_name_alone() {
 async fn redis_may_ask_for_a_certificate_of_ours() {
     let certificates = Certificates::new();
     let (_redis, port) = redis(&certificates, "yes").await;
-    let ca = certificates.path("ca.pem");
-    let with = json!({"tls": {"ca_file": ca, "certificate_file": certificates.path("client.pem"),
-        "key_file": certificates.path("client.key")}});
+    let with = json!({"tls": certificates.known()});
     assert_eq!(verdict(&on_redis(port, &with)).await, "verified");
-    assert_eq!(verdict(&on_redis(port, &json!({"tls": {"ca_file": ca}}))).await, "unavailable");
+    let without = json!({"tls": certificates.trusting()});
+    assert_eq!(verdict(&on_redis(port, &without)).await, "unavailable");
 }
 
 /// A PostgreSQL that speaks TLS with a server's certificate.
@@ -159,7 +98,7 @@ fn on_postgres(port: u16, further: &Value) -> Arc<dyn SsoValidator> {
 async fn postgresql_is_believed_by_its_certificate_and_name_alone() {
     let certificates = Certificates::new();
     let postgres = postgres(&certificates).await;
-    let ca = json!({"tls": {"ca_file": certificates.path("ca.pem")}});
+    let ca = json!({"tls": certificates.trusting()});
     let encrypted = async |validator: Arc<dyn SsoValidator>| {
         let who = validator.validate(&cookie(ID), &cx()).await;
         who.map(|who| who.attributes["ssl"].clone())
@@ -173,7 +112,7 @@ async fn postgresql_is_believed_by_its_certificate_and_name_alone() {
     let by_address = merged(ca, &json!({"host": "127.0.0.1"}));
     assert_eq!(verdict(&on_postgres(postgres.port, &by_address)).await, "unavailable");
     let other = Certificates::new();
-    let other = json!({"tls": {"ca_file": other.path("ca.pem")}});
+    let other = json!({"tls": other.trusting()});
     assert_eq!(verdict(&on_postgres(postgres.port, &other)).await, "unavailable");
 }
 

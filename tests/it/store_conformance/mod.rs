@@ -15,6 +15,7 @@ macro_rules! on_every_backend {
             use super::*;
 
             on_backend!(redis: $($clause),*);
+            on_backend!(redis_sentinel: $($clause),*);
             on_backend!(redis_cluster: $($clause),*);
             on_backend!(postgres: $($clause),*);
             on_backend!(pgbouncer: $($clause),*);

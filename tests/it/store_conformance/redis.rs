@@ -1,4 +1,4 @@
-//! Stores in a real Redis: one server, and a cluster. `real` shows what only this backend
+//! Stores in a real Redis: one server, a master that sentinels name, over TLS, and a cluster. `real` shows what only this backend
 //! promises, and what each of its settings does.
 
 mod real;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::real::redis::PASSWORD;
 use crate::real::redis_cluster::RedisCluster;
+use crate::real::redis_sentinel::{self, MASTER, SENTINEL_PASSWORD, Watched};
 use crate::real::{redis, redis_cluster};
 
 impl Backend {
@@ -21,6 +22,14 @@ impl Backend {
     /// Keys of its own in the cluster that tests share, whose replicas are waited for.
     pub(super) async fn redis_cluster() -> Self {
         Self::in_redis(&in_cluster(redis_cluster::shared().await)).await
+    }
+
+    /// Keys of its own in the master of the encrypted group that tests share.
+    pub(super) async fn redis_sentinel() -> Self {
+        let (group, certificates) = redis_sentinel::shared().await;
+        let mut settings = watched(group);
+        settings["redis"]["tls"] = certificates.known();
+        Self::in_redis(&settings).await
     }
 
     async fn in_redis(settings: &Value) -> Self {
@@ -42,6 +51,13 @@ fn in_cluster(cluster: &RedisCluster) -> Value {
     let nodes = &cluster.places()[..2];
     let redis = json!({"topology": "cluster", "nodes": nodes, "password": PASSWORD,
         "prefix": prefix(), "connections": 1, "wait_replicas": 1, "wait_timeout": "30s"});
+    json!({"kind": "redis", "redis": patient(redis)})
+}
+
+/// Settings for keys of its own in the master that these sentinels name.
+fn watched(group: &Watched) -> Value {
+    let redis = json!({"topology": "sentinel", "nodes": group.places(), "master_name": MASTER,
+        "sentinel_password": SENTINEL_PASSWORD, "password": PASSWORD, "prefix": prefix()});
     json!({"kind": "redis", "redis": patient(redis)})
 }
 

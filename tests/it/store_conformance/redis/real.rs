@@ -8,6 +8,7 @@ mod moving;
 mod not_there;
 mod replicas;
 mod taken_back;
+mod tls;
 mod waits;
 
 use cambio::session::{BeginError, RefreshError, Refreshed};

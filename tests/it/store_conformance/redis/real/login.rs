@@ -1,18 +1,16 @@
-//! Logging in, rights, TLS, and what an operator is told.
+//! Logging in, rights, and what an operator is told.
 
 use std::io::Write;
-use std::path::Path;
 
 use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
-use crate::real::server::Folder;
 
 /// What a user of Redis must be allowed, as the documentation says.
 const RIGHTS: &str = "-@all +eval +evalsha +hget +hgetall +hmget +hset +hsetnx +hdel +hlen +hvals \
     +hrandfield +get +set +del +unlink +ttl +expire +time +scan +info +wait +role +cluster|slots \
-    +select";
+    +asking +select";
 
 /// Makes this user, and answers the settings to be them.
 pub(super) async fn gateway(redis: &Redis) -> Value {
@@ -75,66 +73,6 @@ async fn the_password_may_stand_in_a_file() {
 async fn a_redis_that_is_not_there_is_said_at_once() {
     let error = open(settings(crate::real::free_port(), json!({}))).await.unwrap_err();
     assert!(error.0.contains("cannot connect"), "{error}");
-}
-
-#[tokio::test]
-async fn tls_believes_the_configured_authority_only() {
-    let folder = Folder::new("nobody");
-    let own = Authority::new();
-    let [certificate, key] = own.certificate(&folder);
-    let port = crate::real::free_port();
-    let tls_port = port.to_string();
-    let _redis = Redis::start_with(&[
-        "--save",
-        "",
-        "--tls-port",
-        &tls_port,
-        "--tls-auth-clients",
-        "no",
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-        "--tls-ca-cert-file",
-        &certificate,
-    ])
-    .await;
-    let ca = folder.write("ca.pem", own.certificate.pem());
-    let other = folder.write("other.pem", Authority::new().certificate.pem());
-
-    let trusting = |ca: &Path| settings(port, json!({"tls": {"ca_file": ca}}));
-    let store = open(trusting(&ca)).await.unwrap();
-    assert!(store.begin(sign_on(1, "a"), at(0)).await.is_ok());
-    assert!(open(trusting(&other)).await.is_err());
-    let mut named = trusting(&ca);
-    named["redis"]["nodes"] = json!([format!("localhost:{port}")]);
-    assert!(open(named).await.is_err(), "the certificate is for the address only");
-    assert!(open(settings(port, json!({}))).await.is_err(), "not in the clear");
-}
-
-/// Signs certificates.
-struct Authority {
-    certificate: rcgen::Certificate,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        Self { certificate, issuer: rcgen::Issuer::new(params, key) }
-    }
-
-    /// The files of a certificate for 127.0.0.1 and its key.
-    fn certificate(&self, folder: &Folder) -> [String; 2] {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let files = [("server.pem", certificate.pem()), ("server.key", key.serialize_pem())];
-        files.map(|(name, text)| folder.write(name, text).display().to_string())
-    }
 }
 
 /// Keeps what is logged.

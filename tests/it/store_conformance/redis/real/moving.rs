@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use cambio::session::{SessionLimit, WhenFull};
 
 use super::super::in_cluster;
+use super::login::gateway;
 use super::*;
 use crate::real::redis_cluster::{self, RedisCluster};
 
@@ -23,7 +24,7 @@ struct Slot<'a> {
     /// Who has it.
     owner: &'a Redis,
     /// Another master.
-    other: String,
+    other: &'a Redis,
 }
 
 impl<'a> Slot<'a> {
@@ -38,20 +39,60 @@ impl<'a> Slot<'a> {
             if node.ask(&["HLEN", &key]).await.is_ok() {
                 owner = Some(node);
             } else if role[0] == ::redis::Value::BulkString(b"master".to_vec()) {
-                others.push(text_of(node, &["CLUSTER", "MYID"]).await);
+                others.push(node);
             }
         }
         Self { number, owner: owner.unwrap(), other: others.swap_remove(0) }
     }
 
     async fn leaves(&self) {
-        let words = ["CLUSTER", "SETSLOT", &self.number, "MIGRATING", &self.other];
-        self.owner.ask(&words).await.unwrap();
+        self.is_set(self.owner, "MIGRATING", self.other).await;
     }
 
     async fn stays(&self) {
         self.owner.ask(&["CLUSTER", "SETSLOT", &self.number, "STABLE"]).await.unwrap();
     }
+
+    /// On the way to the other, which takes what is new.
+    async fn is_between(&self) {
+        self.is_set(self.other, "IMPORTING", self.owner).await;
+        self.leaves().await;
+    }
+
+    async fn has_moved(&self) {
+        for node in [self.other, self.owner] {
+            self.is_set(node, "NODE", self.other).await;
+        }
+    }
+
+    async fn is_set(&self, node: &Redis, state: &str, about: &Redis) {
+        let about = text_of(about, &["CLUSTER", "MYID"]).await;
+        node.ask(&["CLUSTER", "SETSLOT", &self.number, state, &about]).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_new_in_a_moving_slot_is_where_it_goes_and_the_rights_are_enough() {
+    let name = "whose-slot-moves-for-good";
+    let cluster = redis_cluster::shared().await;
+    let mut settings = in_cluster(cluster);
+    settings["redis"]["prefix"] = "cambio:".into();
+    for node in &cluster.nodes {
+        let login = gateway(node).await;
+        settings["redis"].as_object_mut().unwrap().extend(login.as_object().unwrap().clone());
+    }
+    let store = open(settings).await.unwrap();
+    let slot = Slot::of(name, cluster).await;
+    slot.is_between().await;
+    store.put_ticket(digest(1), Ticket { account: account(name), ..ticket() }).await.unwrap();
+    let found = store.peek_ticket(digest(1), at(0)).await.unwrap();
+    assert_eq!(found.map(|ticket| ticket.account), Some(account(name)));
+    slot.has_moved().await;
+    let session = store.begin(claiming(of(name, sign_on(1, "a")), digest(1)), at(0)).await.unwrap();
+    assert_eq!(
+        store.sessions(&tenant("nagra"), &account(name), at(0)).await,
+        Ok(vec![session.session])
+    );
 }
 
 /// A sign-on that evicts the account's other session.
