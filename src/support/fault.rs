@@ -3,6 +3,11 @@
 //! a server's message, which may hold a session's id.
 
 use std::fmt;
+use std::time::Duration;
+
+/// How long an attempt to reach a server is waited for by those who share it, when the one before was in
+/// vain: enough for a server that is back, and in an outage a caller hears of it soon.
+pub const HOPE: Duration = Duration::from_millis(250);
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::future::{OptionFuture, join3};
+use tokio_postgres::Row;
 
 use super::call::Operation;
 use super::error::Error;
@@ -63,9 +64,13 @@ impl Operation for Rename {
     type Answer = bool;
 
     async fn run(&self, on: On<'_>) -> Result<bool, Error> {
-        let change = [Value::Text(self.device.as_str()), Value::words(self.name.as_deref())];
+        let change = [
+            Value::Text(self.device.as_str()),
+            Value::words(self.name.as_deref()),
+            Value::Float8(on.ends_at()),
+        ];
         let values = row::with(&row::owner(&self.tenant, &self.account), &change);
-        Ok(on.execute(&on.sql.name_device, &values).await? == 1)
+        in_time(on.row(&on.sql.name_device, &values).await?)
     }
 }
 
@@ -111,12 +116,18 @@ impl Operation for Set {
         .await;
         begun?;
         locked?;
-        let set = set?.ok_or(Error::Content("an answer"))?;
+        let set = set?;
         forgotten.transpose()?;
         committed?;
-        if !row::column::<bool>(&set, 1)? {
-            return Err(Error::OutOfTime);
-        }
-        row::column(&set, 0)
+        in_time(set)
     }
+}
+
+/// Whether there was one to change, if it was in time to look.
+fn in_time(answer: Option<Row>) -> Result<bool, Error> {
+    let answer = answer.ok_or(Error::Content("an answer"))?;
+    if !row::column::<bool>(&answer, 1)? {
+        return Err(Error::OutOfTime);
+    }
+    row::column(&answer, 0)
 }

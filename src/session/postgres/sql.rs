@@ -114,9 +114,14 @@ statements! {
     insert_device: "INSERT INTO @devices
             (tenant, account, id, name, class, information, state, registered_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    /// A deleted device keeps its name.
-    name_device: "UPDATE @devices SET name = $4
-        WHERE tenant = $1 AND account = $2 AND id = $3 AND state <> 2";
+    /// A deleted device keeps its name. Answers as [`Self::set_device`] does.
+    name_device: "WITH changed AS (
+            UPDATE @devices SET name = $4
+            WHERE tenant = $1 AND account = $2 AND id = $3 AND state <> 2
+                AND statement_timestamp() <= to_timestamp($5)
+            RETURNING 1
+        )
+        SELECT EXISTS (SELECT FROM changed), statement_timestamp() <= to_timestamp($5)";
     /// Changes a device's state and what its sessions know of it; a deleted one can become
     /// deleted again, and nothing else. Deleting ends the sessions. Answers whether there was
     /// one to change, and whether it was in time: late, it would undo what was done since.

@@ -2,7 +2,8 @@
 //! the network. A refresh that is sent then takes effect when they are answered again, maybe much
 //! later, and its client has a token that is superseded by a pair that nobody was told of. So
 //! after a call that got no answer in time, nothing is changed before a probe has been committed,
-//! which changes nothing.
+//! which changes nothing. Who comes meanwhile waits for the first probe, and for the next ones a
+//! moment only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use super::call::{LINGER, Shared};
 use super::error::{self, Error};
 use crate::session::StoreError;
+use crate::support::HOPE;
 
 /// Whether commits are answered.
 #[derive(Debug, Default)]
@@ -24,8 +26,9 @@ pub(super) struct Stall {
 #[derive(Debug, Default)]
 struct State {
     is_stalled: bool,
-    /// How many probes have failed, and why the last one did.
+    /// How many probes have failed.
     failures: u64,
+    /// Why the last one did, since it began.
     failed: Option<StoreError>,
 }
 
@@ -43,12 +46,12 @@ impl Shared {
     /// A probe has failed, or got no answer until the deadline.
     pub(super) async fn commits(self: &Arc<Self>, deadline: Instant) -> Result<(), StoreError> {
         let mut state = self.stall.state.subscribe();
-        let before = {
+        let (before, failed) = {
             let state = state.borrow_and_update();
             if !state.is_stalled {
                 return Ok(());
             }
-            state.failures
+            (state.failures, state.failed.clone())
         };
         if !self.stall.is_probing.swap(true, Ordering::SeqCst) {
             let shared = Arc::clone(self);
@@ -56,7 +59,7 @@ impl Shared {
                 let probed = shared.probe(Instant::now() + LINGER).await;
                 shared.stall.is_probing.store(false, Ordering::SeqCst);
                 shared.stall.state.send_modify(|state| match probed {
-                    Ok(()) => state.is_stalled = false,
+                    Ok(()) => (state.is_stalled, state.failed) = (false, None),
                     Err(error) => {
                         state.failures = state.failures.wrapping_add(1);
                         state.failed = Some(error);
@@ -65,10 +68,11 @@ impl Shared {
             });
         }
         let probed = state.wait_for(|state| !state.is_stalled || state.failures != before);
-        match tokio::time::timeout_at(deadline.into(), probed).await {
+        let until = if failed.is_some() { deadline.min(Instant::now() + HOPE) } else { deadline };
+        match tokio::time::timeout_at(until.into(), probed).await {
             Ok(Ok(state)) if !state.is_stalled => Ok(()),
             Ok(Ok(state)) => Err(state.failed.clone().unwrap_or_else(error::late)),
-            _ => Err(error::late()),
+            _ => Err(failed.unwrap_or_else(error::late)),
         }
     }
 

@@ -1,28 +1,27 @@
 //! Which of several servers a new connection is made to. The one that was good last is asked
-//! first; when it is not there, is not what is wanted, or takes its time, all are asked at once,
-//! so that nobody waits for those that are dead. What makes a server good is said by
+//! first; when it is not there, is not what is wanted, or takes its time, somebody asks all at once,
+//! so that nobody waits for those that are dead. While one says nothing, the others are asked again
+//! and again: a standby may be promoted. What makes a server good is said by
 //! [`Wanted`]; that of two who both say so the better one is taken, by [`Fit::rank`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio_postgres::{Client, Config};
 
 use super::PostgresServer;
 use super::pool::EndsUnlessGivenBack;
+use super::turn::{PAUSE, Turn, Turns};
 use crate::support::{Fault, FaultKind};
 
 /// How long the server that was good last is waited for before the others are asked, too.
 const HEAD_START: Duration = Duration::from_millis(250);
 /// How long a server that would do waits for others, which may be better.
 const COMPARED: Duration = Duration::from_millis(250);
-/// How long after a search in vain everybody is refused at once: those who wait for a standby to
-/// be promoted must not keep it busy with their log-ins.
-const PAUSE: Duration = Duration::from_millis(100);
 /// No server is preferred to the others.
 const NOBODY: usize = usize::MAX;
 
@@ -74,12 +73,12 @@ pub(super) struct Hosts {
     all: Vec<Host>,
     /// The one that was good last; the first one, to begin with.
     preferred: AtomicUsize,
-    failed: Mutex<Option<(Instant, Fault)>>,
+    turns: Turns,
 }
 
 impl Hosts {
     pub(super) fn new(all: Vec<Host>) -> Self {
-        Self { all, preferred: AtomicUsize::new(0), failed: Mutex::default() }
+        Self { all, preferred: AtomicUsize::new(0), turns: Turns::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -99,6 +98,9 @@ impl Hosts {
 /// A connection and the task that drives it.
 type Opened = (Client, AbortHandle);
 
+/// What each of those said that are asked, by their number.
+type Asked<'a, T> = FuturesUnordered<BoxFuture<'a, (usize, Result<(Opened, Fit<T>), Fault>)>>;
+
 /// A connection to one of the servers.
 ///
 /// # Errors
@@ -109,61 +111,71 @@ pub(super) async fn choose<W: Wanted>(
     wanted: &W,
 ) -> Result<(Opened, W::Found), Fault> {
     let hosts = &server.hosts;
+    let taken = |(opened, fit): (Opened, Fit<W::Found>)| (opened, fit.found);
     if let [only] = &hosts.all[..] {
-        let (opened, fit) = ask(server, only, deadline, wanted).await?;
-        return Ok((opened, fit.found));
+        return ask(server, only, deadline, wanted).await.map(taken);
     }
-    if let Some((at, fault)) = &*hosts.failed.lock()
-        && at.elapsed() < PAUSE
-    {
-        return Err(fault.clone());
+    if let Some(fault) = hosts.turns.refusal() {
+        return Err(fault);
     }
-    match search(server, deadline, wanted).await {
-        Ok((number, opened, found)) => {
-            hosts.preferred.store(number, Ordering::Relaxed);
-            Ok((opened, found))
+    let mut first = Asked::new();
+    let preferred = hosts.preferred.load(Ordering::Relaxed);
+    if let Some(host) = hosts.all.get(preferred) {
+        first.push(Box::pin(async move { (preferred, ask(server, host, deadline, wanted).await) }));
+        if let Ok(Some((_, Ok(fit)))) = tokio::time::timeout(HEAD_START, first.next()).await {
+            return Ok(taken(fit));
         }
-        Err(reasons) => {
-            let reason = format!("none of the hosts will do: {}", reasons.join("; "));
-            let fault = Fault::new(FaultKind::NotConnected, reason);
-            // Who came with little time left has found out nothing.
-            if Instant::now() < deadline {
-                *hosts.failed.lock() = Some((Instant::now(), fault.clone()));
+    }
+    // The first one may answer yet.
+    let turn = tokio::select! {
+        biased;
+        Some((_, Ok(fit))) = first.next() => return Ok(taken(fit)),
+        turn = hosts.turns.next(deadline) => turn?,
+    };
+    match turn {
+        Turn::Take(number) => ask(server, &hosts.all[number], deadline, wanted).await.map(taken),
+        Turn::Search(turn) => {
+            let begun = Instant::now();
+            let already = (!first.is_empty()).then_some(preferred);
+            match search(server, deadline, wanted, (first, already)).await {
+                Ok((number, opened, found)) => {
+                    hosts.preferred.store(number, Ordering::Relaxed);
+                    turn.ends(Ok(number));
+                    Ok((opened, found))
+                }
+                Err(reasons) => {
+                    let reason = format!("none of the hosts will do: {}", reasons.join("; "));
+                    let fault = Fault::new(FaultKind::NotConnected, reason);
+                    // Who came with little time left has found out nothing.
+                    if Instant::now() < deadline || begun.elapsed() >= HEAD_START + COMPARED {
+                        turn.ends(Err(fault.clone()));
+                    }
+                    Err(fault)
+                }
             }
-            Err(fault)
         }
     }
 }
 
-/// The number of the best one, and a connection to it; or what each of them said.
-async fn search<W: Wanted>(
-    server: &PostgresServer,
+/// The number of the best one, and a connection to it; or what each of them said. The one that is asked `already`
+/// is not asked twice.
+async fn search<'a, W: Wanted>(
+    server: &'a PostgresServer,
     deadline: Instant,
-    wanted: &W,
+    wanted: &'a W,
+    (mut asked, already): (Asked<'a, W::Found>, Option<usize>),
 ) -> Result<(usize, Opened, W::Found), Vec<String>> {
     let hosts = &server.hosts.all;
-    let one = |number: usize| {
+    let one = |number: usize, pause: Duration| -> BoxFuture<'a, _> {
         Box::pin(async move {
-            let host = &hosts[number];
-            match ask(server, host, deadline, wanted).await {
-                Ok(outcome) => Ok((number, outcome)),
-                Err(fault) => Err(format!("{}: {fault}", host.name)),
-            }
+            tokio::time::sleep(pause).await;
+            (number, ask(server, &hosts[number], deadline, wanted).await)
         })
     };
-    let mut reasons = Vec::new();
-    let mut asked = FuturesUnordered::new();
-    let preferred = server.hosts.preferred.load(Ordering::Relaxed);
-    if preferred < hosts.len() {
-        let mut first = one(preferred);
-        match tokio::time::timeout(HEAD_START, &mut first).await {
-            Ok(Ok((number, (opened, fit)))) => return Ok((number, opened, fit.found)),
-            Ok(Err(reason)) => reasons.push(reason),
-            Err(_) => asked.push(first),
-        }
-    }
-    asked.extend((0..hosts.len()).filter(|number| *number != preferred).map(one));
+    let others = (0..hosts.len()).filter(|number| Some(*number) != already);
+    asked.extend(others.map(|number| one(number, Duration::ZERO)));
 
+    let mut reasons = vec![None; hosts.len()];
     let mut best: Option<(usize, Opened, Fit<W::Found>)> = None;
     let mut patience = None;
     loop {
@@ -174,8 +186,16 @@ async fn search<W: Wanted>(
         };
         match next {
             None => break,
-            Some(Err(reason)) => reasons.push(reason),
-            Some(Ok((number, (opened, fit)))) => {
+            Some((number, Err(fault))) => {
+                reasons[number] = Some(format!("{}: {fault}", hosts[number].name));
+                if reasons.iter().all(Option::is_some) {
+                    break;
+                }
+                if best.is_none() {
+                    asked.push(one(number, PAUSE));
+                }
+            }
+            Some((number, Ok((opened, fit)))) => {
                 let is_compared = fit.rank.is_some();
                 if best.as_ref().is_none_or(|(_, _, other)| other.rank < fit.rank) {
                     best = Some((number, opened, fit));
@@ -187,7 +207,8 @@ async fn search<W: Wanted>(
             }
         }
     }
-    best.map(|(number, opened, fit)| (number, opened, fit.found)).ok_or(reasons)
+    let reasons = || reasons.into_iter().flatten().collect();
+    best.map(|(number, opened, fit)| (number, opened, fit.found)).ok_or_else(reasons)
 }
 
 /// Connects to a server and looks at it.

@@ -12,6 +12,7 @@ mod pool;
 mod settings;
 mod sqlstate;
 mod statement;
+mod turn;
 
 use std::time::{Duration, Instant};
 

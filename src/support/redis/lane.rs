@@ -1,7 +1,8 @@
 //! One connection of a [`Node`](super::node::Node) that is made again after it was lost. Unlike
 //! a [`RedisLink`](super::RedisLink), an attempt to connect belongs to nobody who waits for it:
-//! it goes on when they give up, all who wait share its outcome, and for a moment after a failed
-//! one everybody is refused at once. So an outage costs callers little and the server less.
+//! it goes on when they give up, and all who wait share its outcome. For a moment after a failed
+//! one everybody is refused at once, and the next one is waited for a moment only. So an outage
+//! costs callers little and the server less.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 
 use super::clock::ServerClock;
-use crate::support::{Fault, FaultKind};
+use crate::support::{Fault, FaultKind, HOPE};
 
 /// How long after a failed attempt the next one may begin.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -37,6 +38,7 @@ struct Reading {
 struct State {
     live: Option<Arc<Live>>,
     attempt: Option<Attempt>,
+    /// The last attempt, if it failed.
     failed: Option<(Instant, Fault)>,
 }
 
@@ -88,7 +90,7 @@ impl Lane {
     where
         F: Future<Output = Result<Live, Fault>> + Send + 'static,
     {
-        let attempt = {
+        let (attempt, failed) = {
             let mut state = self.0.lock();
             if let Some(live) = &state.live {
                 return Ok(Arc::clone(live));
@@ -99,9 +101,13 @@ impl Lane {
                 return Err(fault.clone());
             }
             let place = Arc::clone(&self.0);
-            state.attempt.get_or_insert_with(|| begin(place, connect())).clone()
+            let failed = state.failed.as_ref().map(|(_, fault)| fault.clone());
+            (state.attempt.get_or_insert_with(|| begin(place, connect())).clone(), failed)
         };
-        attempt.await
+        match failed {
+            None => attempt.await,
+            Some(fault) => tokio::time::timeout(HOPE, attempt).await.unwrap_or(Err(fault)),
+        }
     }
 
     /// Gives the connection up, whichever it is.
@@ -128,11 +134,36 @@ where
         let mut state = place.lock();
         state.attempt = None;
         match &made {
-            Ok(live) => state.live = Some(Arc::clone(live)),
+            Ok(live) => (state.live, state.failed) = (Some(Arc::clone(live)), None),
             Err(fault) => state.failed = Some((Instant::now(), fault.clone())),
         }
         made
     });
     let ended = |_| Err(Fault::new(FaultKind::NotConnected, "the process is ending"));
     async move { task.await.unwrap_or_else(ended) }.boxed().shared()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_failed_attempt_the_next_one_is_waited_for_a_moment_only() {
+        let (lane, fault) = (Lane::default(), Fault::new(FaultKind::NotConnected, "refused"));
+        let failed = lane.live(|| ready(Err(Fault::clone(&fault)))).await;
+        assert_eq!(failed.err().as_ref(), Some(&fault));
+        let begun = Instant::now();
+        // At once at first.
+        loop {
+            let asked = Instant::now();
+            assert_eq!(lane.live(pending).await.err().as_ref(), Some(&fault));
+            if asked.elapsed() >= HOPE {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "nobody is waited for");
+        }
+        assert!(begun.elapsed() >= PAUSE + HOPE, "{:?}", begun.elapsed());
+    }
 }

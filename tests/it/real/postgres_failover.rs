@@ -48,10 +48,15 @@ impl Pair {
 
     /// Two nodes that know both, the primary first.
     async fn nodes(&self) -> Nodes {
+        self.nodes_with("1s").await
+    }
+
+    /// The same, which wait so long for an answer and for a connection.
+    async fn nodes_with(&self, timeout: &str) -> Nodes {
         let (one, other) = (self.primary.port, self.standby.port);
         nodes(&format!(
             "store = {{ kind = \"postgres\", postgres = {{ database = \"sessions\", user = \"{ROLE}\",
-                 password = \"{PASSWORD}\", timeout = \"1s\", connect_timeout = \"1s\",
+                 password = \"{PASSWORD}\", timeout = \"{timeout}\", connect_timeout = \"{timeout}\",
                  hosts = [\"127.0.0.1:{one}\", \"127.0.0.1:{other}\"] }} }}"
         ))
         .await
@@ -248,6 +253,41 @@ async fn a_synchronous_standby_that_is_away_longer_than_grace_makes_nobody_a_thi
         };
         eventually("it can be found out", refreshed).await.expect(200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_says_nothing_is_not_waited_for_and_its_successor_is_found() {
+    const TIMEOUT: Duration = Duration::from_secs(6);
+    let pair = Pair::start().await;
+    let nodes = pair.nodes_with("6s").await;
+    let session = nodes[0].signed_on("1663").await;
+    signal(&pair.primary, "STOP");
+    let refused = async || {
+        let begun = Instant::now();
+        nodes[0].refreshed(&session).await.problem(503);
+        begun.elapsed()
+    };
+    eventually("it is known", async || (refused().await < TIMEOUT / 2).then_some(())).await;
+    let (begun, mut longest) = (Instant::now(), Duration::ZERO);
+    while begun.elapsed() < TIMEOUT / 2 {
+        longest = longest.max(refused().await);
+    }
+    assert!(longest < TIMEOUT / 2, "{longest:?}");
+
+    let promoted = Instant::now();
+    pair.promote();
+    let answer = eventually("the successor is found", async || {
+        let answer = nodes[0].refreshed(&session).await;
+        (answer.status != 503).then_some(answer)
+    });
+    answer.await.expect(200);
+    let found = promoted.elapsed();
+    signal(&pair.primary, "CONT");
+    figures(&format!(
+        "postgres with a silent primary: longest 503 {longest:?}, {found:?} from pg_ctl promote to \
+         the first success"
+    ));
+    assert!(found < TIMEOUT / 2, "{found:?}");
 }
 
 /// Somebody who accepts connections and never says a word.

@@ -81,3 +81,20 @@ async fn disabling_a_device_does_not_undo_that_it_was_enabled_since() {
     let refreshed = late.other.refresh(&token(&session, 1), next(1), at(1)).await;
     assert!(refreshed.is_ok(), "{refreshed:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_keeps_the_name_that_it_has_got_since() {
+    let late = Late::start().await;
+    let (nagra, who) = (tenant("nagra"), account("1663"));
+    let session = late.cut_off.begin(sign_on(1, "a"), at(0)).await.unwrap().session;
+    let name = async |store: &Arc<dyn Store>, name: &str| {
+        let change = DeviceChange::Name(Some(name.to_owned()));
+        store.change_device(&nagra, &who, &session.device, change).await
+    };
+    late.proxy.becomes(Network::Silent);
+    assert!(name(&late.cut_off, "bedroom").await.is_err());
+    assert_eq!(name(&late.other, "kitchen").await, Ok(true));
+    late.gives_up_and_heals().await;
+    let devices = late.other.devices(&nagra, &who).await.unwrap();
+    assert_eq!(devices[0].name.as_deref(), Some("kitchen"));
+}
