@@ -6,15 +6,15 @@ FEW=10000
 # Sessions of the crowd that refresh in a run of the rows with -all, and accounts that sign on: most of their
 # pages are met once or twice. In the other rows it is as many as with ten thousand, spread over the crowd.
 AROUND=100000
-# SQLite writes changes to its trees when they are many: before such a run so many seconds of the same go unmeasured, with so
-# many sessions that refresh. A million has that many for three rounds.
-WARM_SECONDS=7 WARM=140000 MOST_ROUNDS=3
+# SQLite writes changes to its trees when they are many: before such a run so many seconds of the same go unmeasured (sign-ons at
+# both servers, refreshes at the crowd's, of so many sessions; a million has that many for three rounds).
+WARM_SIGNONS=20 WARM_REFRESHES=7 WARM=140000 MOST_ROUNDS=3
 
 # growth KIND: refreshes and sign-ons.
 growth() {
-    local kind=$1 live=${SESSIONS:-1000000} name=growth-$1 load
+    local kind=$1 live=${SESSIONS:-1000000} name=growth-$1 load how=compare
     [[ ! $NOISE && $ONLY == growth* && $name == "$ONLY"* ]] || return 0
-    if [[ $kind == sqlite ]]; then need_holder; fi
+    if [[ $kind == sqlite ]]; then need_holder && how=together; fi
     rm -rf "$WORK/floor" "$WORK/cambio"
     # The most requests a second to be ready for, at first.
     CROWD=40000
@@ -32,9 +32,9 @@ growth() {
     start_crowd
     for load in refresh refresh-all signon signon-all; do
         if [[ $load == refresh-all ]]; then
-            ROUNDS=$rounds_all compare "$name-$load, $live" 0.90
+            ROUNDS=$rounds_all "$how" "$name-$load, $live" 0.90
         else
-            compare "$name-$load, $live" 0.90
+            "$how" "$name-$load, $live" 0.90
         fi
         rm "$WORK/floor/results" "$WORK/cambio/results"
     done
@@ -184,11 +184,52 @@ hold_file() {
     done
 }
 
-# warm_up STORY: as long as it takes SQLite to begin writing to its trees, not measured.
-warm_up() {
-    [[ $CROWD_KIND == sqlite ]] || return 0
-    local SECONDS_EACH=$WARM_SECONDS
-    run "$1"
+# together NAME TARGET: `compare` of two servers that are under load at the same time. They share one core, and it is as fast
+# for the one as for the other: on some machines its speed changes by half within a minute.
+together() {
+    local name=$1 round side
+    local -A rate=([floor]=$((CROWD / 2)) [cambio]=$((CROWD / 2)))
+    for ((round = 0; round <= ROUNDS; round++)); do
+        for side in floor cambio; do
+            "use_$side"
+            RATE=${rate[$side]}
+            prepare "$name"
+        done
+        [[ $name != *-signon* ]] || warm_up_both "$name"
+        both "$name"
+        for side in floor cambio; do
+            rate[$side]=$(($(requests_of "$side") * 2))
+            ((round == 0)) || cat "$WORK/$side/result" >>"$WORK/$side/results"
+            say_result "$name round $round $side" "$(<"$WORK/$side/result")"
+        done
+    done
+    row "$name" "$2" >>"$WORK/table"
+}
+
+# both STORY: a run against each server, at the same time; what came of it is in `result` of each side.
+both() {
+    local side pid pids=()
+    for side in floor cambio; do
+        "use_$side"
+        (OUT=$SIDE && run "$1" >"$SIDE/result") &
+        pids+=("$!")
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" || die 1 "$1 failed"
+    done
+}
+
+# requests_of SIDE: a second, in its last run.
+requests_of() { cut -d ' ' -f 1 "$WORK/$1/result"; }
+
+# warm_up_both STORY: as long as it takes SQLite to begin writing to its trees, not measured. The session tokens that this has
+# used up go, and a second's more.
+warm_up_both() {
+    local side
+    SECONDS_EACH=$WARM_SIGNONS both "$1"
+    for side in floor cambio; do
+        sed -i "1,$(($(requests_of "$side") * (WARM_SIGNONS + 1)))d" "$WORK/$side/tickets"
+    done
 }
 
 # end_server PID: if there is one.
@@ -222,7 +263,7 @@ prepare_growth() {
         if [[ $SIDE == "$WORK/cambio" ]]; then
             first=$((used + round * (all + warm)))
             sed -n "$((first + 1)),$((first + warm))p" "$SIDE/all-refresh" >"$SIDE/refresh"
-            warm_up "$1" >/dev/null
+            [[ $CROWD_KIND != sqlite ]] || SECONDS_EACH=$WARM_REFRESHES run "$1" >/dev/null
             first=$((first + warm)) count=$all
         fi
         ;;
@@ -231,13 +272,10 @@ prepare_growth() {
         [[ $1 != *-all,* ]] || count=$AROUND
         accounts_of_round "$count" >"$SIDE/operator-tokens"
         if [[ $SIDE == "$WORK/floor" ]]; then few_again; else start_crowd; fi
-        local warmed seconds=$SECONDS_EACH
+        local seconds=$SECONDS_EACH
         # No more than that: Redis keeps what is not used, and makes its table of keys larger for it.
-        [[ $CROWD_KIND != sqlite ]] || seconds=$((seconds + WARM_SECONDS))
+        [[ $CROWD_KIND != sqlite ]] || seconds=$((seconds + WARM_SIGNONS + 1))
         mint $((RATE * seconds * 5 / 4 + 5000))
-        warmed=$(warm_up "$1")
-        # Used up, and a second's more.
-        [[ ! $warmed ]] || sed -i "1,$((${warmed%% *} * (WARM_SECONDS + 1)))d" "$SIDE/tickets"
         return
         ;;
     esac

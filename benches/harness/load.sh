@@ -44,8 +44,8 @@ check_ags() {
 # load SECONDS SCRIPT: wrk on its core.
 load() {
     taskset -c "$LOAD_CORE" wrk -t1 -c"$CONNECTIONS" -d"$1s" --timeout 10s \
-        -s "benches/wrk/$2.lua" "$URL" >"$WORK/wrk.out" 2>"$WORK/wrk.err" || {
-        cat "$WORK/wrk.err" >&2
+        -s "benches/wrk/$2.lua" "$URL" >"$OUT/wrk.out" 2>"$OUT/wrk.err" || {
+        cat "$OUT/wrk.err" >&2
         die 1 "$2.lua failed against $URL"
     }
 }
@@ -92,10 +92,10 @@ run() {
     before=$(ticks) from=${EPOCHREALTIME/./}
     BENCH_TICKETS=$SIDE/tickets BENCH_REFRESH=$SIDE/refresh load "$SECONDS_EACH" "$(script_of "$1")"
     after=$(ticks) to=${EPOCHREALTIME/./}
-    line=$(grep '^BENCH ' "$WORK/wrk.out") || die 1 "wrk reported nothing"
+    line=$(grep '^BENCH ' "$OUT/wrk.out") || die 1 "wrk reported nothing"
     [[ $line == *" non2xx=0 socket=0" ]] || die 1 "$1 against $URL: wrong answers: $line"
     awk -v busy=$(((after - before) * 1000000 / $(getconf CLK_TCK))) -v wall=$((to - from)) '{
         for (i = 2; i <= NF; i++) { split($i, m, "="); v[m[1]] = m[2] }
-        printf "%.0f %d %d %.0f\n", v["requests"] * 1e6 / v["duration_us"], v["p50_us"], v["p99_us"], 100 * busy / wall
+        printf "%.0f %d %d %.1f\n", v["requests"] * 1e6 / v["duration_us"], v["p50_us"], v["p99_us"], 100 * busy / wall
     }' <<<"$line"
 }
