@@ -12,5 +12,5 @@ pub mod tls;
 pub mod trace;
 pub mod watch;
 
-pub use fault::{Fault, FaultKind, HOPE};
+pub use fault::{Fault, FaultKind};
 pub use watch::{Watched, Watcher};

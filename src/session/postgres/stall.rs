@@ -2,11 +2,10 @@
 //! the network. A refresh that is sent then takes effect when they are answered again, maybe much
 //! later, and its client has a token that is superseded by a pair that nobody was told of. So
 //! after a call that got no answer in time, nothing is changed before a probe has been committed,
-//! which changes nothing. Who comes meanwhile waits for the first probe, and for the next ones a
+//! which changes nothing. Who comes meanwhile waits for it, and for a probe that soon follows one in vain a
 //! moment only.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -14,28 +13,34 @@ use tokio::sync::watch;
 use super::call::{LINGER, Shared};
 use super::error::{self, Error};
 use crate::session::StoreError;
-use crate::support::HOPE;
+use crate::support::fault::{HOPE, RECENT};
 
 /// Whether commits are answered.
 #[derive(Debug, Default)]
 pub(super) struct Stall {
     state: watch::Sender<State>,
-    is_probing: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     is_stalled: bool,
+    is_probing: bool,
     /// How many probes have failed.
     failures: u64,
-    /// Why the last one did, since it began.
-    failed: Option<StoreError>,
+    /// When the last one did, and why; none since this stall began.
+    failed: Option<(Instant, StoreError)>,
+    /// Why one had failed a moment before the one that is under way.
+    recently: Option<StoreError>,
 }
 
 impl Stall {
     /// A call has got no answer in time.
     pub(super) fn begins(&self) {
-        self.state.send_modify(|state| state.is_stalled = true);
+        self.state.send_modify(|state| {
+            if !state.is_stalled {
+                (state.is_stalled, state.failed) = (true, None);
+            }
+        });
     }
 }
 
@@ -45,34 +50,46 @@ impl Shared {
     /// # Errors
     /// A probe has failed, or got no answer until the deadline.
     pub(super) async fn commits(self: &Arc<Self>, deadline: Instant) -> Result<(), StoreError> {
+        if !self.stall.state.borrow().is_stalled {
+            return Ok(());
+        }
         let mut state = self.stall.state.subscribe();
-        let (before, failed) = {
-            let state = state.borrow_and_update();
-            if !state.is_stalled {
-                return Ok(());
+        let (mut begins, mut before, mut recently) = (false, 0, None);
+        self.stall.state.send_if_modified(|state| {
+            begins = state.is_stalled && !state.is_probing;
+            if begins {
+                state.is_probing = true;
+                let failed = state.failed.as_ref().filter(|(at, _)| at.elapsed() < RECENT);
+                state.recently = failed.map(|(_, error)| error.clone());
             }
-            (state.failures, state.failed.clone())
-        };
-        if !self.stall.is_probing.swap(true, Ordering::SeqCst) {
+            (before, recently) = (state.failures, state.recently.clone());
+            false
+        });
+        if begins {
             let shared = Arc::clone(self);
             tokio::spawn(async move {
                 let probed = shared.probe(Instant::now() + LINGER).await;
-                shared.stall.is_probing.store(false, Ordering::SeqCst);
-                shared.stall.state.send_modify(|state| match probed {
-                    Ok(()) => (state.is_stalled, state.failed) = (false, None),
-                    Err(error) => {
-                        state.failures = state.failures.wrapping_add(1);
-                        state.failed = Some(error);
+                shared.stall.state.send_modify(|state| {
+                    state.is_probing = false;
+                    match probed {
+                        Ok(()) => state.is_stalled = false,
+                        Err(error) => {
+                            state.failures = state.failures.wrapping_add(1);
+                            state.failed = Some((Instant::now(), error));
+                        }
                     }
                 });
             });
         }
+        let until = if recently.is_some() { deadline.min(Instant::now() + HOPE) } else { deadline };
         let probed = state.wait_for(|state| !state.is_stalled || state.failures != before);
-        let until = if failed.is_some() { deadline.min(Instant::now() + HOPE) } else { deadline };
         match tokio::time::timeout_at(until.into(), probed).await {
             Ok(Ok(state)) if !state.is_stalled => Ok(()),
-            Ok(Ok(state)) => Err(state.failed.clone().unwrap_or_else(error::late)),
-            _ => Err(failed.unwrap_or_else(error::late)),
+            Ok(Ok(state)) => {
+                let failed = state.failed.as_ref().map(|(_, error)| error.clone());
+                Err(failed.unwrap_or_else(error::late))
+            }
+            _ => Err(recently.unwrap_or_else(error::late)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which of several servers a new connection is made to. The one that was good last is asked
-//! first; when it is not there, is not what is wanted, or takes its time, somebody asks all at once,
-//! so that nobody waits for those that are dead. While one says nothing, the others are asked again
-//! and again: a standby may be promoted. What makes a server good is said by
+//! first; when it is not there, is not what is wanted, or takes its time, all are asked at once,
+//! so that nobody waits for those that are dead. In an outage one searches for all, and asks those
+//! again that refuse while others say nothing: a standby may be promoted. What makes a server good is said by
 //! [`Wanted`]; that of two who both say so the better one is taken, by [`Fit::rank`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,8 +14,8 @@ use tokio::task::AbortHandle;
 use tokio_postgres::{Client, Config};
 
 use super::PostgresServer;
+use super::outage::{Outage, PAUSE, Way};
 use super::pool::EndsUnlessGivenBack;
-use super::turn::{PAUSE, Turn, Turns};
 use crate::support::{Fault, FaultKind};
 
 /// How long the server that was good last is waited for before the others are asked, too.
@@ -73,12 +73,12 @@ pub(super) struct Hosts {
     all: Vec<Host>,
     /// The one that was good last; the first one, to begin with.
     preferred: AtomicUsize,
-    turns: Turns,
+    outage: Outage,
 }
 
 impl Hosts {
     pub(super) fn new(all: Vec<Host>) -> Self {
-        Self { all, preferred: AtomicUsize::new(0), turns: Turns::default() }
+        Self { all, preferred: AtomicUsize::new(0), outage: Outage::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -111,71 +111,69 @@ pub(super) async fn choose<W: Wanted>(
     wanted: &W,
 ) -> Result<(Opened, W::Found), Fault> {
     let hosts = &server.hosts;
-    let taken = |(opened, fit): (Opened, Fit<W::Found>)| (opened, fit.found);
     if let [only] = &hosts.all[..] {
-        return ask(server, only, deadline, wanted).await.map(taken);
+        let (opened, fit) = ask(server, only, deadline, wanted).await?;
+        return Ok((opened, fit.found));
     }
-    if let Some(fault) = hosts.turns.refusal() {
-        return Err(fault);
-    }
-    let mut first = Asked::new();
-    let preferred = hosts.preferred.load(Ordering::Relaxed);
-    if let Some(host) = hosts.all.get(preferred) {
-        first.push(Box::pin(async move { (preferred, ask(server, host, deadline, wanted).await) }));
-        if let Ok(Some((_, Ok(fit)))) = tokio::time::timeout(HEAD_START, first.next()).await {
-            return Ok(taken(fit));
-        }
-    }
-    // The first one may answer yet.
-    let turn = tokio::select! {
-        biased;
-        Some((_, Ok(fit))) = first.next() => return Ok(taken(fit)),
-        turn = hosts.turns.next(deadline) => turn?,
+    let lead = match hosts.outage.way()? {
+        Way::Search => None,
+        Way::Lead(lead) => Some(lead),
+        Way::Follow(_) if hosts.outage.ends(deadline).await => None,
+        Way::Follow(why) => return Err(why),
     };
-    match turn {
-        Turn::Take(number) => ask(server, &hosts.all[number], deadline, wanted).await.map(taken),
-        Turn::Search(turn) => {
-            let begun = Instant::now();
-            let already = (!first.is_empty()).then_some(preferred);
-            match search(server, deadline, wanted, (first, already)).await {
-                Ok((number, opened, found)) => {
-                    hosts.preferred.store(number, Ordering::Relaxed);
-                    turn.ends(Ok(number));
-                    Ok((opened, found))
-                }
-                Err(reasons) => {
-                    let reason = format!("none of the hosts will do: {}", reasons.join("; "));
-                    let fault = Fault::new(FaultKind::NotConnected, reason);
-                    // Who came with little time left has found out nothing.
-                    if Instant::now() < deadline || begun.elapsed() >= HEAD_START + COMPARED {
-                        turn.ends(Err(fault.clone()));
-                    }
-                    Err(fault)
-                }
+    let begun = Instant::now();
+    match search(server, deadline, wanted, lead.is_some()).await {
+        Ok((number, opened, found)) => {
+            hosts.preferred.store(number, Ordering::Relaxed);
+            hosts.outage.is_over();
+            Ok((opened, found))
+        }
+        Err(reasons) => {
+            let reason = format!("none of the hosts will do: {}", reasons.join("; "));
+            let fault = Fault::new(FaultKind::NotConnected, reason);
+            // Who came with little time left has found out nothing.
+            if Instant::now() < deadline || begun.elapsed() >= HEAD_START + COMPARED {
+                hosts.outage.goes_on(begun, fault.clone());
             }
+            Err(fault)
         }
     }
 }
 
-/// The number of the best one, and a connection to it; or what each of them said. The one that is asked `already`
-/// is not asked twice.
-async fn search<'a, W: Wanted>(
-    server: &'a PostgresServer,
+/// The number of the best one, and a connection to it; or what each of them said. Who searches for all asks those
+/// again that refuse, for as long as another one says nothing.
+async fn search<W: Wanted>(
+    server: &PostgresServer,
     deadline: Instant,
-    wanted: &'a W,
-    (mut asked, already): (Asked<'a, W::Found>, Option<usize>),
+    wanted: &W,
+    for_all: bool,
 ) -> Result<(usize, Opened, W::Found), Vec<String>> {
     let hosts = &server.hosts.all;
-    let one = |number: usize, pause: Duration| -> BoxFuture<'a, _> {
+    let one = |number: usize, pause: Duration| -> BoxFuture<'_, _> {
         Box::pin(async move {
             tokio::time::sleep(pause).await;
             (number, ask(server, &hosts[number], deadline, wanted).await)
         })
     };
-    let others = (0..hosts.len()).filter(|number| Some(*number) != already);
+    let mut reasons = vec![None; hosts.len()];
+    let mut asked = Asked::new();
+    let preferred = server.hosts.preferred.load(Ordering::Relaxed);
+    if preferred < hosts.len() {
+        asked.push(one(preferred, Duration::ZERO));
+        match tokio::time::timeout(HEAD_START, asked.next()).await {
+            Ok(Some((number, Ok((opened, fit))))) => return Ok((number, opened, fit.found)),
+            Ok(Some((number, Err(fault)))) => {
+                reasons[number] = Some(fault);
+                if for_all {
+                    asked.push(one(number, PAUSE));
+                }
+            }
+            _ => {}
+        }
+    }
+    let others = (0..hosts.len()).filter(|number| *number != preferred);
     asked.extend(others.map(|number| one(number, Duration::ZERO)));
 
-    let mut reasons = vec![None; hosts.len()];
     let mut best: Option<(usize, Opened, Fit<W::Found>)> = None;
     let mut patience = None;
     loop {
@@ -187,16 +185,14 @@ async fn search<'a, W: Wanted>(
         match next {
             None => break,
             Some((number, Err(fault))) => {
-                reasons[number] = Some(format!("{}: {fault}", hosts[number].name));
-                if reasons.iter().all(Option::is_some) {
-                    break;
-                }
-                if best.is_none() {
+                reasons[number] = Some(fault);
+                if for_all && best.is_none() {
                     asked.push(one(number, PAUSE));
                 }
             }
             Some((number, Ok((opened, fit)))) => {
                 let is_compared = fit.rank.is_some();
+                reasons[number] = None;
                 if best.as_ref().is_none_or(|(_, _, other)| other.rank < fit.rank) {
                     best = Some((number, opened, fit));
                 }
@@ -206,9 +202,16 @@ async fn search<'a, W: Wanted>(
                 patience.get_or_insert_with(|| tokio::time::Instant::now() + COMPARED);
             }
         }
+        let found = best.as_ref().map(|(number, ..)| *number);
+        let mut others = (0..hosts.len()).filter(|number| Some(*number) != found);
+        if others.all(|number| reasons[number].is_some()) {
+            break;
+        }
     }
-    let reasons = || reasons.into_iter().flatten().collect();
-    best.map(|(number, opened, fit)| (number, opened, fit.found)).ok_or_else(reasons)
+    best.map(|(number, opened, fit)| (number, opened, fit.found)).ok_or_else(|| {
+        let said = hosts.iter().zip(reasons);
+        said.filter_map(|(host, fault)| Some(format!("{}: {}", host.name, fault?))).collect()
+    })
 }
 
 /// Connects to a server and looks at it.

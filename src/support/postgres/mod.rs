@@ -8,11 +8,11 @@
 
 mod fetch;
 mod hosts;
+mod outage;
 mod pool;
 mod settings;
 mod sqlstate;
 mod statement;
-mod turn;
 
 use std::time::{Duration, Instant};
 

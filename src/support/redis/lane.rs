@@ -1,7 +1,7 @@
 //! One connection of a [`Node`](super::node::Node) that is made again after it was lost. Unlike
 //! a [`RedisLink`](super::RedisLink), an attempt to connect belongs to nobody who waits for it:
 //! it goes on when they give up, and all who wait share its outcome. For a moment after a failed
-//! one everybody is refused at once, and the next one is waited for a moment only. So an outage
+//! one everybody is refused at once, and one that soon follows is waited for a moment only. So an outage
 //! costs callers little and the server less.
 
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 
 use super::clock::ServerClock;
-use crate::support::{Fault, FaultKind, HOPE};
+use crate::support::fault::{HOPE, RECENT};
+use crate::support::{Fault, FaultKind};
 
 /// How long after a failed attempt the next one may begin.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -37,7 +38,8 @@ struct Reading {
 #[derive(Default)]
 struct State {
     live: Option<Arc<Live>>,
-    attempt: Option<Attempt>,
+    /// The one that is under way, and why another one had failed a moment before it, if it had.
+    attempt: Option<(Attempt, Option<Fault>)>,
     /// The last attempt, if it failed.
     failed: Option<(Instant, Fault)>,
 }
@@ -100,9 +102,10 @@ impl Lane {
             {
                 return Err(fault.clone());
             }
+            let recently = state.failed.take_if(|(at, _)| at.elapsed() < RECENT);
             let place = Arc::clone(&self.0);
-            let failed = state.failed.as_ref().map(|(_, fault)| fault.clone());
-            (state.attempt.get_or_insert_with(|| begin(place, connect())).clone(), failed)
+            let attempt = || (begin(place, connect()), recently.map(|(_, fault)| fault));
+            state.attempt.get_or_insert_with(attempt).clone()
         };
         match failed {
             None => attempt.await,
@@ -152,9 +155,9 @@ mod tests {
     #[tokio::test]
     async fn after_a_failed_attempt_the_next_one_is_waited_for_a_moment_only() {
         let (lane, fault) = (Lane::default(), Fault::new(FaultKind::NotConnected, "refused"));
+        let begun = Instant::now();
         let failed = lane.live(|| ready(Err(Fault::clone(&fault)))).await;
         assert_eq!(failed.err().as_ref(), Some(&fault));
-        let begun = Instant::now();
         // At once at first.
         loop {
             let asked = Instant::now();

@@ -262,9 +262,18 @@ async fn a_primary_that_says_nothing_is_not_waited_for_and_its_successor_is_foun
     let nodes = pair.nodes_with("6s").await;
     let session = nodes[0].signed_on("1663").await;
     signal(&pair.primary, "STOP");
+    let (tenant, account) = (TenantId::parse(OPERATOR_TENANT), AccountId::parse("1663"));
+    let (tenant, account) = (tenant.unwrap(), account.unwrap());
     let refused = async || {
         let begun = Instant::now();
-        nodes[0].refreshed(&session).await.problem(503);
+        let refresh = || nodes[0].refreshed(&session);
+        let store = nodes[0].app.store();
+        // Reading does not wait for what writing waits for.
+        let reads = store.devices(&tenant, &account);
+        let (one, other, read) = tokio::join!(refresh(), refresh(), reads);
+        one.problem(503);
+        other.problem(503);
+        assert!(read.is_err());
         begun.elapsed()
     };
     eventually("it is known", async || (refused().await < TIMEOUT / 2).then_some(())).await;

@@ -190,7 +190,10 @@ pub(crate) async fn shared() -> &'static (Watched, Certificates) {
     static SHARED: OnceCell<(Watched, Certificates)> = OnceCell::const_new();
     let start = async || {
         let certificates = Certificates::new();
-        (Watched::start_encrypted(&certificates).await, certificates)
+        let watched = Watched::start_encrypted(&certificates).await;
+        // A machine that is busy for a moment is no reason for another master.
+        watched.elect_after(60_000).await;
+        (watched, certificates)
     };
     SHARED.get_or_init(start).await
 }

@@ -28,6 +28,7 @@ async fn the_configured_authority_only_is_believed() {
     let plain = settings(redis.port, json!({"nodes": [redis.place()]}));
     let store = open(with(plain.clone(), certificates.trusting())).await.unwrap();
     assert!(store.begin(sign_on(1, "a"), at(0)).await.is_ok());
+    assert!(is_served(with(plain.clone(), certificates.trusting())).await);
     assert!(!is_served(with(plain.clone(), Certificates::new().trusting())).await);
     let mut by_address = with(plain.clone(), certificates.trusting());
     by_address["redis"]["nodes"] = json!([format!("127.0.0.1:{}", redis.known_port())]);
@@ -62,6 +63,7 @@ async fn every_node_of_a_cluster_is_spoken_to_over_tls() {
     }
     assert!(have.len() == 3 && have.iter().all(|keys| *keys > 0), "{have:?}");
 
+    assert!(is_served(with(plain.clone(), certificates.known())).await);
     assert!(!is_served(with(plain.clone(), certificates.trusting())).await, "asks who we are");
     assert!(!is_served(with(plain.clone(), Certificates::new().known())).await);
     assert!(!is_served(plain).await, "not in the clear");
@@ -87,6 +89,7 @@ async fn the_successor_that_sentinels_name_is_spoken_to_over_tls() {
     })
     .await;
 
+    assert!(is_served(with(plain.clone(), certificates.known())).await);
     assert!(!is_served(with(plain.clone(), certificates.trusting())).await, "asks who we are");
     assert!(!is_served(with(plain.clone(), Certificates::new().known())).await);
     assert!(!is_served(plain).await, "not in the clear");
