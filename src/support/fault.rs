@@ -6,8 +6,9 @@ use std::fmt;
 use std::time::Duration;
 
 /// How long an attempt to reach a server is waited for by those who share it, when the one before was in
-/// vain: enough for a server that is back, and in an outage a caller hears of it soon.
-pub const HOPE: Duration = Duration::from_millis(250);
+/// vain: enough for a server that is back, also beside another one that says nothing, and in an outage a
+/// caller hears of it soon.
+pub const HOPE: Duration = Duration::from_millis(500);
 /// How long it is remembered that an attempt was in vain. Who comes later waits until their own deadline: nobody
 /// may have tried since, and the server may be back.
 pub const RECENT: Duration = Duration::from_secs(2);

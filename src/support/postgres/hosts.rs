@@ -16,12 +16,15 @@ use tokio_postgres::{Client, Config};
 use super::PostgresServer;
 use super::outage::{Outage, PAUSE, Way};
 use super::pool::EndsUnlessGivenBack;
+use crate::support::fault::HOPE;
 use crate::support::{Fault, FaultKind};
 
 /// How long the server that was good last is waited for before the others are asked, too.
 const HEAD_START: Duration = Duration::from_millis(250);
 /// How long a server that would do waits for others, which may be better.
 const COMPARED: Duration = Duration::from_millis(250);
+/// How long a server may be silent before who searches for all asks it once more.
+const SILENCE: Duration = Duration::from_secs(1);
 /// No server is preferred to the others.
 const NOBODY: usize = usize::MAX;
 
@@ -115,11 +118,14 @@ pub(super) async fn choose<W: Wanted>(
         let (opened, fit) = ask(server, only, deadline, wanted).await?;
         return Ok((opened, fit.found));
     }
-    let lead = match hosts.outage.way()? {
-        Way::Search => None,
-        Way::Lead(lead) => Some(lead),
-        Way::Follow(_) if hosts.outage.ends(deadline).await => None,
-        Way::Follow(why) => return Err(why),
+    let until = deadline.min(Instant::now() + HOPE);
+    let lead = loop {
+        match hosts.outage.way(deadline)? {
+            Way::Search => break None,
+            Way::Lead(lead) => break Some(lead),
+            Way::Follow(_) if hosts.outage.changes(until).await => {}
+            Way::Follow(why) => return Err(why),
+        }
     };
     let begun = Instant::now();
     match search(server, deadline, wanted, lead.is_some()).await {
@@ -140,8 +146,8 @@ pub(super) async fn choose<W: Wanted>(
     }
 }
 
-/// The number of the best one, and a connection to it; or what each of them said. Who searches for all asks those
-/// again that refuse, for as long as another one says nothing.
+/// The number of the best one, and a connection to it; or what each of them said. Who searches for all asks everybody
+/// again: those that refuse, for as long as another one says nothing, and those that say nothing.
 async fn search<W: Wanted>(
     server: &PostgresServer,
     deadline: Instant,
@@ -151,27 +157,27 @@ async fn search<W: Wanted>(
     let hosts = &server.hosts.all;
     let one = |number: usize, pause: Duration| -> BoxFuture<'_, _> {
         Box::pin(async move {
+            let host = &hosts[number];
+            if !for_all {
+                return (number, ask(server, host, deadline, wanted).await);
+            }
             tokio::time::sleep(pause).await;
-            (number, ask(server, &hosts[number], deadline, wanted).await)
+            (number, ask_on(server, host, deadline, wanted).await)
         })
     };
     let mut reasons = vec![None; hosts.len()];
     let mut asked = Asked::new();
     let preferred = server.hosts.preferred.load(Ordering::Relaxed);
-    if preferred < hosts.len() {
+    let has_head_start = preferred < hosts.len() && !for_all;
+    if has_head_start {
         asked.push(one(preferred, Duration::ZERO));
         match tokio::time::timeout(HEAD_START, asked.next()).await {
             Ok(Some((number, Ok((opened, fit))))) => return Ok((number, opened, fit.found)),
-            Ok(Some((number, Err(fault)))) => {
-                reasons[number] = Some(fault);
-                if for_all {
-                    asked.push(one(number, PAUSE));
-                }
-            }
+            Ok(Some((number, Err(fault)))) => reasons[number] = Some(fault),
             _ => {}
         }
     }
-    let others = (0..hosts.len()).filter(|number| *number != preferred);
+    let others = (0..hosts.len()).filter(|number| *number != preferred || !has_head_start);
     asked.extend(others.map(|number| one(number, Duration::ZERO)));
 
     let mut best: Option<(usize, Opened, Fit<W::Found>)> = None;
@@ -228,4 +234,21 @@ async fn ask<W: Wanted>(
     // Nothing is under way on it.
     let task = task.0.take().ok_or_else(Fault::late)?;
     Ok(((client, task), fit))
+}
+
+/// The same, beginning anew beside it again and again: what the network has lost of the first attempt
+/// is sent again much later than a server is back.
+async fn ask_on<W: Wanted>(
+    server: &PostgresServer,
+    host: &Host,
+    deadline: Instant,
+    wanted: &W,
+) -> Result<(Opened, Fit<W::Found>), Fault> {
+    let mut asked = FuturesUnordered::new();
+    loop {
+        asked.push(ask(server, host, deadline, wanted));
+        if let Ok(Some(answer)) = tokio::time::timeout(SILENCE, asked.next()).await {
+            return answer;
+        }
+    }
 }

@@ -40,11 +40,12 @@ pub(super) enum Way<'o> {
 pub(super) struct Lead<'o>(&'o Outage);
 
 impl Outage {
-    /// What to do.
+    /// What to do for who must know by then. Who has too little time left to find something out does not lead.
     ///
     /// # Errors
     /// Why there is no server, while it is too early to search again.
-    pub(super) fn way(&self) -> Result<Way<'_>, Fault> {
+    pub(super) fn way(&self, deadline: Instant) -> Result<Way<'_>, Fault> {
+        let has_time = deadline.saturating_duration_since(Instant::now()) >= HOPE;
         let mut way = Ok(Way::Search);
         self.0.send_if_modified(|state| {
             if let Some((at, fault)) = &state.failed {
@@ -53,7 +54,7 @@ impl Outage {
                     way = Err(fault.clone());
                 } else if state.is_led {
                     way = Ok(Way::Follow(fault.clone()));
-                } else if since < RECENT {
+                } else if since < RECENT && has_time {
                     way = Ok(Way::Lead(Lead(self)));
                     state.is_led = true;
                 }
@@ -63,12 +64,11 @@ impl Outage {
         way
     }
 
-    /// Waits a moment for the end of the outage; answers whether it came.
-    pub(super) async fn ends(&self, deadline: Instant) -> bool {
-        let until = deadline.min(Instant::now() + HOPE);
+    /// Waits until the outage is over, or nobody leads; answers whether that was in time.
+    pub(super) async fn changes(&self, until: Instant) -> bool {
         let mut state = self.0.subscribe();
-        let over = state.wait_for(|state| state.failed.is_none());
-        matches!(tokio::time::timeout_at(until.into(), over).await, Ok(Ok(_)))
+        let changed = state.wait_for(|state| state.failed.is_none() || !state.is_led);
+        matches!(tokio::time::timeout_at(until.into(), changed).await, Ok(Ok(_)))
     }
 
     /// A search found somebody.
@@ -101,12 +101,13 @@ mod tests {
         Fault::new(FaultKind::NotConnected, "none will do")
     }
 
-    /// An outage that began so long ago.
+    /// An outage of which a search found out so long ago.
     fn since(age: Duration) -> Outage {
         let outage = Outage::default();
-        let begun = Instant::now();
-        outage.goes_on(begun, fault());
-        outage.0.send_modify(|state| state.failed = Some((begun - age, fault())));
+        outage.goes_on(Instant::now(), fault());
+        outage.0.send_modify(|state| {
+            state.failed = state.failed.take().map(|(at, fault)| (at - age, fault));
+        });
         outage
     }
 
@@ -117,8 +118,8 @@ mod tests {
     #[test]
     fn everybody_searches_while_nothing_is_known_of_an_outage() {
         for outage in [Outage::default(), since(RECENT)] {
-            assert!(matches!(outage.way(), Ok(Way::Search)));
-            assert!(matches!(outage.way(), Ok(Way::Search)));
+            assert!(matches!(outage.way(far()), Ok(Way::Search)));
+            assert!(matches!(outage.way(far()), Ok(Way::Search)));
         }
     }
 
@@ -126,35 +127,39 @@ mod tests {
     fn after_a_search_in_vain_everybody_is_refused_for_a_moment() {
         let outage = since(Duration::ZERO);
         // As if it ended later than now: however long this takes, it is within the moment.
-        let later = Instant::now() + Duration::from_secs(60);
-        outage.0.send_modify(|state| state.failed = Some((later, fault())));
-        assert_eq!(outage.way().err(), Some(fault()));
-        assert!(matches!(since(PAUSE).way(), Ok(Way::Lead(_))));
+        outage.0.send_modify(|state| {
+            state.failed = state.failed.take().map(|(_, fault)| (far(), fault));
+        });
+        assert_eq!(outage.way(far()).err(), Some(fault()));
+        assert!(matches!(since(PAUSE).way(far()), Ok(Way::Lead(_))));
+    }
+
+    #[test]
+    fn who_has_no_time_searches_and_does_not_lead() {
+        let outage = since(PAUSE);
+        assert!(matches!(outage.way(Instant::now()), Ok(Way::Search)));
+        assert!(matches!(outage.way(far()), Ok(Way::Lead(_))));
     }
 
     #[tokio::test]
-    async fn one_leads_and_the_others_wait_for_a_moment() {
+    async fn one_leads_and_the_others_follow() {
         let outage = since(PAUSE);
-        let lead = outage.way();
+        let lead = outage.way(far());
         assert!(matches!(lead, Ok(Way::Lead(_))));
-        assert!(matches!(outage.way(), Ok(Way::Follow(why)) if why == fault()));
-        let begun = Instant::now();
-        assert!(!outage.ends(far()).await);
-        assert!((HOPE..Duration::from_secs(30)).contains(&begun.elapsed()));
-        let until = Instant::now();
-        assert!(!outage.ends(until).await, "the caller's deadline is earlier");
-        drop(lead);
-        assert!(matches!(outage.way(), Ok(Way::Lead(_))), "whoever led may have given up");
+        assert!(matches!(outage.way(far()), Ok(Way::Follow(why)) if why == fault()));
+        assert!(!outage.changes(Instant::now() + PAUSE).await, "somebody leads yet");
+        let gives_up = async { drop(lead) };
+        assert!(tokio::join!(biased; outage.changes(far()), gives_up).0);
     }
 
     #[tokio::test]
-    async fn whoever_waits_goes_on_when_somebody_is_found() {
+    async fn whoever_follows_goes_on_when_somebody_is_found() {
         let outage = since(PAUSE);
-        let lead = outage.way();
+        let lead = outage.way(far());
         let found = async { outage.is_over() };
-        assert!(tokio::join!(biased; outage.ends(far()), found).0);
+        assert!(tokio::join!(biased; outage.changes(far()), found).0);
+        assert!(matches!(outage.way(far()), Ok(Way::Search)));
         drop(lead);
-        assert!(matches!(outage.way(), Ok(Way::Search)));
     }
 
     #[test]
@@ -162,6 +167,8 @@ mod tests {
         let (outage, begun) = (Outage::default(), Instant::now());
         outage.is_over();
         outage.goes_on(begun, fault());
-        assert!(matches!(outage.way(), Ok(Way::Search)));
+        assert!(matches!(outage.way(far()), Ok(Way::Search)));
+        outage.goes_on(far(), fault());
+        assert!(!matches!(outage.way(far()), Ok(Way::Search)));
     }
 }

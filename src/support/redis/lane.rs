@@ -159,14 +159,17 @@ mod tests {
         let failed = lane.live(|| ready(Err(Fault::clone(&fault)))).await;
         assert_eq!(failed.err().as_ref(), Some(&fault));
         // At once at first.
-        loop {
-            let asked = Instant::now();
-            assert_eq!(lane.live(pending).await.err().as_ref(), Some(&fault));
-            if asked.elapsed() >= HOPE {
-                break;
+        let waited = async {
+            loop {
+                let asked = Instant::now();
+                assert_eq!(lane.live(pending).await.err().as_ref(), Some(&fault));
+                if asked.elapsed() >= HOPE {
+                    break;
+                }
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "nobody is waited for");
-        }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(30), waited).await;
+        assert!(waited.is_ok(), "it waits for ever, or not at all");
         assert!(begun.elapsed() >= PAUSE + HOPE, "{:?}", begun.elapsed());
     }
 }
