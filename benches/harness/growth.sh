@@ -12,9 +12,9 @@ WARM_SIGNONS=20 WARM_REFRESHES=7 WARM=140000 MOST_ROUNDS=3
 
 # growth KIND: refreshes and sign-ons.
 growth() {
-    local kind=$1 live=${SESSIONS:-1000000} name=growth-$1 load how=compare
+    local kind=$1 live=${SESSIONS:-1000000} name=growth-$1 load
     [[ ! $NOISE && $ONLY == growth* && $name == "$ONLY"* ]] || return 0
-    if [[ $kind == sqlite ]]; then need_holder && how=together; fi
+    if [[ $kind == sqlite ]]; then need_holder; fi
     rm -rf "$WORK/floor" "$WORK/cambio"
     # The most requests a second to be ready for, at first.
     CROWD=40000
@@ -32,9 +32,9 @@ growth() {
     start_crowd
     for load in refresh refresh-all signon signon-all; do
         if [[ $load == refresh-all ]]; then
-            ROUNDS=$rounds_all "$how" "$name-$load, $live" 0.90
+            ROUNDS=$rounds_all together "$name-$load, $live" 0.90
         else
-            "$how" "$name-$load, $live" 0.90
+            together "$name-$load, $live" 0.90
         fi
         rm "$WORK/floor/results" "$WORK/cambio/results"
     done
@@ -195,7 +195,7 @@ together() {
             RATE=${rate[$side]}
             prepare "$name"
         done
-        [[ $name != *-signon* ]] || warm_up_both "$name"
+        [[ $CROWD_KIND != sqlite || $name != *-signon* ]] || warm_up_both "$name"
         both "$name"
         for side in floor cambio; do
             rate[$side]=$(($(requests_of "$side") * 2))

@@ -44,7 +44,7 @@ pub(super) trait Operation: Send + Sync + 'static {
 /// What calls share.
 pub(super) struct Shared {
     pub(super) pool: Pool,
-    pub(super) sql: Statements,
+    pub(super) sql: Arc<Statements>,
     /// For one call, waiting for a connection included.
     pub(super) timeout: Duration,
     pub(super) stall: Stall,
@@ -91,7 +91,7 @@ impl Shared {
         let mut tries = 0;
         loop {
             tries += 1;
-            let held = self.pool.connection(&self.sql, deadline).await?;
+            let held = self.pool.connection(deadline).await?;
             let connection = &held.connection;
             let on = On { connection, sql: &self.sql, is_repeated, deadline, caller };
             let running = operation.run(on);

@@ -91,14 +91,14 @@ impl PostgresStore {
             return Err(StoreError(problems.join("; ")));
         };
         let timeout = server.timeout();
-        let sql = Statements::new(&settings.schema);
-        let pool = Pool::new(server, settings.prepared_statements);
+        let sql = Arc::new(Statements::new(&settings.schema));
+        let pool = Pool::new(server, Arc::clone(&sql), settings.prepared_statements);
         let shared = Shared { pool, sql, timeout, stall: Stall::default() };
         Ok(Self { shared: Arc::new(shared), schema: settings.schema.clone() })
     }
 
     async fn connect(&self) -> Result<Client, StoreError> {
-        let connected = self.shared.pool.connect(&self.shared.sql, Instant::now() + PATIENCE);
+        let connected = self.shared.pool.connect(Instant::now() + PATIENCE);
         connected.await.map(|(client, _)| client)
     }
 }

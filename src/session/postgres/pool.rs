@@ -25,12 +25,12 @@ const LIFETIME: Duration = Duration::from_secs(1800);
 
 /// Connections to the server, or to the one of several that is the primary.
 pub(super) struct Pool {
-    server: PostgresServer,
+    server: Arc<PostgresServer>,
+    primary: Primary,
     /// Whether the server is to remember the statement that is sent most.
     is_preparing: bool,
     places: Arc<Semaphore>,
     idle: Mutex<Idle>,
-    newest: Newest,
 }
 
 /// A connection and what is known of it.
@@ -75,10 +75,16 @@ impl ServerClock {
 }
 
 impl Pool {
-    pub(super) fn new(server: PostgresServer, is_preparing: bool) -> Self {
+    pub(super) fn new(
+        server: Arc<PostgresServer>,
+        sql: Arc<Statements>,
+        is_preparing: bool,
+    ) -> Self {
         let places = Arc::new(Semaphore::new(server.max_connections()));
         server.look_again();
-        Self { server, is_preparing, places, idle: Mutex::default(), newest: Newest::default() }
+        let newest = server.is_one_of_several().then(Arc::<Newest>::default);
+        let primary = Primary { sql, newest };
+        Self { server, primary, is_preparing, places, idle: Mutex::default() }
     }
 
     /// A turn to have a connection: first come, first served.
@@ -87,7 +93,7 @@ impl Pool {
     /// None was free until the deadline.
     pub(super) async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
         let place = Arc::clone(&self.places).acquire_owned();
-        match tokio::time::timeout_at(deadline.into(), place).await {
+        match tokio::time::timeout_at(self.server.hope(deadline).into(), place).await {
             Ok(Ok(place)) => Ok(place),
             _ => Err(Fault::new(FaultKind::NotConnected, "every connection is in use")),
         }
@@ -97,11 +103,7 @@ impl Pool {
     ///
     /// # Errors
     /// None can be made, or its server is not one to write to.
-    pub(super) async fn connection(
-        &self,
-        sql: &Statements,
-        deadline: Instant,
-    ) -> Result<Held, StoreError> {
+    pub(super) async fn connection(&self, deadline: Instant) -> Result<Held, StoreError> {
         let epoch = {
             let mut idle = self.idle.lock();
             while let Some(connection) = idle.connections.pop() {
@@ -111,11 +113,11 @@ impl Pool {
             }
             idle.epoch
         };
-        let (client, clock) = self.connect(sql, deadline).await?;
+        let (client, clock) = self.connect(deadline).await?;
         let rotate = match self.is_preparing {
             false => None,
             true => {
-                let prepared = client.prepare_typed(&sql.rotate, &value::ROTATE);
+                let prepared = client.prepare_typed(&self.primary.sql.rotate, &value::ROTATE);
                 let prepared = tokio::time::timeout_at(deadline.into(), prepared).await;
                 let prepared = prepared.map_err(|_| error::late())?;
                 Some(prepared.map_err(|e| Error::from(e).told())?)
@@ -131,12 +133,9 @@ impl Pool {
     /// None can be made, or its server is not one to write to.
     pub(super) async fn connect(
         &self,
-        sql: &Statements,
         deadline: Instant,
     ) -> Result<(Client, ServerClock), StoreError> {
-        let newest = self.server.is_one_of_several().then_some(&self.newest);
-        let primary = Primary { sql, newest };
-        let connected = self.server.connect_to(&primary, deadline).await;
+        let connected = self.server.connect_to(&self.primary, deadline).await;
         connected.map_err(|fault| error::unavailable(&fault))
     }
 

@@ -2,6 +2,8 @@
 //! failover the old one may come back and take them, too, if nobody has told it. It has not been
 //! promoted since, so it is on an older timeline (PostgreSQL, "Continuous Archiving", timelines).
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 use tokio_postgres::Client;
 
@@ -13,11 +15,12 @@ use crate::support::postgres::{self, Fit, Wanted};
 use crate::support::{Fault, FaultKind};
 
 /// A server that takes writes and keeps them, and of several the one that was promoted last.
-pub(super) struct Primary<'a> {
-    pub(super) sql: &'a Statements,
+#[derive(Clone)]
+pub(super) struct Primary {
+    pub(super) sql: Arc<Statements>,
     /// What is known of the servers; with one of them there is nothing to compare, and nothing
     /// more is asked.
-    pub(super) newest: Option<&'a Newest>,
+    pub(super) newest: Option<Arc<Newest>>,
 }
 
 /// The newest timeline that has been seen to take writes, and whose it is.
@@ -33,13 +36,13 @@ struct Timeline {
     number: u64,
 }
 
-impl Wanted for Primary<'_> {
+impl Wanted for Primary {
     type Found = ServerClock;
 
     async fn look(&self, client: &Client) -> Result<Fit<ServerClock>, Fault> {
-        let found = pool::check(client, self.sql).await.map_err(|error| told(&error))?;
-        let Some(newest) = self.newest else { return Ok(Fit { rank: None, found }) };
-        let timeline = timeline(client, self.sql).await.map_err(|error| told(&error))?;
+        let found = pool::check(client, &self.sql).await.map_err(|error| told(&error))?;
+        let Some(newest) = &self.newest else { return Ok(Fit { rank: None, found }) };
+        let timeline = timeline(client, &self.sql).await.map_err(|error| told(&error))?;
         if timeline.is_some_and(|timeline| !newest.admits(timeline)) {
             let reason = "another server has been promoted since this one was the primary";
             return Err(Fault::new(FaultKind::Refused, reason));

@@ -97,7 +97,7 @@ impl Shared {
     async fn probe(&self, deadline: Instant) -> Result<(), StoreError> {
         let place = self.pool.place(deadline).await.map_err(|f| error::unavailable(&f))?;
         let told = loop {
-            let held = self.pool.connection(&self.sql, deadline).await?;
+            let held = self.pool.connection(deadline).await?;
             let asked = held.connection.client.query_typed(&self.sql.probe, &[]);
             let told = match tokio::time::timeout_at(deadline.into(), asked).await {
                 Ok(Ok(_)) => Ok(()),

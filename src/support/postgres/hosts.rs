@@ -1,9 +1,10 @@
 //! Which of several servers a new connection is made to. The one that was good last is asked
 //! first; when it is not there, is not what is wanted, or takes its time, all are asked at once,
-//! so that nobody waits for those that are dead. In an outage one searches for all, and asks those
+//! so that nobody waits for those that are dead. In an outage there is one search for all, which asks those
 //! again that refuse while others say nothing: a standby may be promoted. What makes a server good is said by
 //! [`Wanted`]; that of two who both say so the better one is taken, by [`Fit::rank`].
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use tokio::task::AbortHandle;
 use tokio_postgres::{Client, Config};
 
 use super::PostgresServer;
-use super::outage::{Outage, PAUSE, Way};
+use super::outage::{Lead, Outage, PAUSE, Way};
 use super::pool::EndsUnlessGivenBack;
 use crate::support::fault::HOPE;
 use crate::support::{Fault, FaultKind};
@@ -23,13 +24,13 @@ use crate::support::{Fault, FaultKind};
 const HEAD_START: Duration = Duration::from_millis(250);
 /// How long a server that would do waits for others, which may be better.
 const COMPARED: Duration = Duration::from_millis(250);
-/// How long a server may be silent before who searches for all asks it once more.
+/// How long a server may be silent before the search for all asks it once more.
 const SILENCE: Duration = Duration::from_secs(1);
 /// No server is preferred to the others.
 const NOBODY: usize = usize::MAX;
 
 /// What a server must be.
-pub trait Wanted: Sync {
+pub trait Wanted: Clone + Send + Sync + 'static {
     /// What there is to be known about a good one.
     type Found: Send;
 
@@ -52,6 +53,7 @@ pub struct Fit<T> {
 }
 
 /// Whichever lets us in.
+#[derive(Clone, Copy)]
 pub(super) struct Any;
 
 impl Wanted for Any {
@@ -88,6 +90,16 @@ impl Hosts {
         self.all.len()
     }
 
+    fn is_found(&self, number: usize) {
+        self.preferred.store(number, Ordering::Relaxed);
+        self.outage.is_over();
+    }
+
+    /// Until when who must know by the deadline waits for a place among those who have connections.
+    pub(super) fn hope(&self, deadline: Instant) -> Instant {
+        self.outage.hope(deadline)
+    }
+
     pub(super) fn look_again(&self) {
         self.preferred.store(NOBODY, Ordering::Relaxed);
     }
@@ -109,7 +121,7 @@ type Asked<'a, T> = FuturesUnordered<BoxFuture<'a, (usize, Result<(Opened, Fit<T
 /// # Errors
 /// A [`Fault`], at the latest at the deadline: why none would do.
 pub(super) async fn choose<W: Wanted>(
-    server: &PostgresServer,
+    server: &Arc<PostgresServer>,
     deadline: Instant,
     wanted: &W,
 ) -> Result<(Opened, W::Found), Fault> {
@@ -119,24 +131,24 @@ pub(super) async fn choose<W: Wanted>(
         return Ok((opened, fit.found));
     }
     let until = deadline.min(Instant::now() + HOPE);
-    let lead = loop {
-        match hosts.outage.way(deadline)? {
-            Way::Search => break None,
-            Way::Lead(lead) => break Some(lead),
+    loop {
+        match hosts.outage.way()? {
+            Way::Search => break,
+            Way::Lead(lead) => {
+                tokio::spawn(search_for_all(lead, Arc::clone(server), wanted.clone()));
+            }
             Way::Follow(_) if hosts.outage.changes(until).await => {}
             Way::Follow(why) => return Err(why),
         }
-    };
+    }
     let begun = Instant::now();
-    match search(server, deadline, wanted, lead.is_some()).await {
+    match search(server, deadline, wanted, false).await {
         Ok((number, opened, found)) => {
-            hosts.preferred.store(number, Ordering::Relaxed);
-            hosts.outage.is_over();
+            hosts.is_found(number);
             Ok((opened, found))
         }
         Err(reasons) => {
-            let reason = format!("none of the hosts will do: {}", reasons.join("; "));
-            let fault = Fault::new(FaultKind::NotConnected, reason);
+            let fault = none_will_do(&reasons);
             // Who came with little time left has found out nothing.
             if Instant::now() < deadline || begun.elapsed() >= HEAD_START + COMPARED {
                 hosts.outage.goes_on(begun, fault.clone());
@@ -146,7 +158,24 @@ pub(super) async fn choose<W: Wanted>(
     }
 }
 
-/// The number of the best one, and a connection to it; or what each of them said. Who searches for all asks everybody
+/// Searches for as long as a log-in and an answer may take. Those who follow connect to what it finds.
+async fn search_for_all<W: Wanted>(lead: Lead, server: Arc<PostgresServer>, wanted: W) {
+    let deadline = Instant::now() + server.connect_timeout + server.timeout;
+    match search(&server, deadline, &wanted, true).await {
+        Ok((number, opened, _)) => {
+            drop(opened);
+            server.hosts.is_found(number);
+        }
+        Err(reasons) => lead.is_in_vain(none_will_do(&reasons)),
+    }
+}
+
+fn none_will_do(reasons: &[String]) -> Fault {
+    let reason = format!("none of the hosts will do: {}", reasons.join("; "));
+    Fault::new(FaultKind::NotConnected, reason)
+}
+
+/// The number of the best one, and a connection to it; or what each of them said. The search for all asks everybody
 /// again: those that refuse, for as long as another one says nothing, and those that say nothing.
 async fn search<W: Wanted>(
     server: &PostgresServer,

@@ -14,6 +14,7 @@ mod settings;
 mod sqlstate;
 mod statement;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
@@ -65,17 +66,24 @@ impl PostgresServer {
         self.hosts.look_again();
     }
 
+    /// Until when to wait for one of those connections whose number is bounded: until the deadline, but not
+    /// for long while none can be made and those who have a place wait for that.
+    #[must_use]
+    pub fn hope(&self, deadline: Instant) -> Instant {
+        self.hosts.hope(deadline)
+    }
+
     /// A connection to one of the servers, logged in, driven by a task of its own that ends when
     /// the client is dropped. Must be called on a Tokio runtime.
     ///
     /// # Errors
     /// A [`Fault`]; at the latest at the deadline or after the connect timeout.
-    pub async fn connect(&self, deadline: Instant) -> Result<Client, Fault> {
+    pub async fn connect(self: &Arc<Self>, deadline: Instant) -> Result<Client, Fault> {
         self.open(deadline).await.map(|(client, _)| client)
     }
 
     /// The same, with a way to end the task at once.
-    async fn open(&self, deadline: Instant) -> Result<(Client, AbortHandle), Fault> {
+    async fn open(self: &Arc<Self>, deadline: Instant) -> Result<(Client, AbortHandle), Fault> {
         hosts::choose(self, deadline, &Any).await.map(|((client, task), ())| (client, task))
     }
 
@@ -84,7 +92,7 @@ impl PostgresServer {
     /// # Errors
     /// A [`Fault`] when there is none; at the latest at the deadline.
     pub async fn connect_to<W: Wanted>(
-        &self,
+        self: &Arc<Self>,
         wanted: &W,
         deadline: Instant,
     ) -> Result<(Client, W::Found), Fault> {
@@ -113,7 +121,7 @@ impl PostgresServer {
 
     /// A pool of connections to this server; connects at the first use.
     #[must_use]
-    pub fn pool(self) -> PostgresPool {
+    pub fn pool(self: Arc<Self>) -> PostgresPool {
         PostgresPool::new(self)
     }
 }

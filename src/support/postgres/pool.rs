@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -16,7 +17,7 @@ use super::PostgresServer;
 
 /// Connections that are made when they are needed and kept.
 pub struct PostgresPool {
-    server: PostgresServer,
+    server: Arc<PostgresServer>,
     places: Semaphore,
     idle: Mutex<Vec<Kept>>,
 }
@@ -50,7 +51,7 @@ pub struct Lease<'p> {
 }
 
 impl PostgresPool {
-    pub(super) fn new(server: PostgresServer) -> Self {
+    pub(super) fn new(server: Arc<PostgresServer>) -> Self {
         let places = Semaphore::new(server.max_connections());
         Self { server, places, idle: Mutex::default() }
     }
@@ -66,7 +67,8 @@ impl PostgresPool {
     /// # Errors
     /// A [`Fault`]; at the latest at the deadline.
     pub async fn lease(&self, deadline: Instant) -> Result<Lease<'_>, Fault> {
-        let place = tokio::time::timeout_at(deadline.into(), self.places.acquire()).await;
+        let until = self.server.hope(deadline);
+        let place = tokio::time::timeout_at(until.into(), self.places.acquire()).await;
         let Ok(Ok(place)) = place else {
             return Err(Fault::new(FaultKind::NotConnected, "every connection is in use"));
         };

@@ -2,6 +2,7 @@
 //! which one takes writes (`hosts`); how to log in, and how long to wait. Reads secrets and
 //! certificates, connects nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -83,7 +84,7 @@ impl PostgresSettings {
     }
 
     /// Reads the password and the certificates, noting every problem under `path`.
-    pub fn load(&self, path: &str, problems: &mut Problems) -> Option<PostgresServer> {
+    pub fn load(&self, path: &str, problems: &mut Problems) -> Option<Arc<PostgresServer>> {
         let before = problems.len();
         self.check(path, problems);
         let at = join(path, "password");
@@ -100,13 +101,13 @@ impl PostgresSettings {
             }
             Host { name: format!("{host}:{port}"), config }
         });
-        Some(PostgresServer {
+        Some(Arc::new(PostgresServer {
             hosts: Hosts::new(hosts.collect()),
             tls: tls?,
             connect_timeout: self.connect_timeout.0,
             timeout: self.timeout.0,
             max_connections: self.max_connections,
-        })
+        }))
     }
 
     /// Where the servers are, noting what is wrong with it.

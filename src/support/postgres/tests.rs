@@ -14,7 +14,7 @@ fn problems_of(table: Value) -> Vec<String> {
     problems.into_vec().into_iter().map(|p| p.path).collect()
 }
 
-fn server(table: Value) -> PostgresServer {
+fn server(table: Value) -> Arc<PostgresServer> {
     let mut problems = Problems::default();
     let settings: PostgresSettings = parse(table, "postgres", &mut problems).unwrap();
     let server = settings.load("postgres", &mut problems);
@@ -116,6 +116,26 @@ fn tls_is_required_once_it_is_enabled() {
     let server = server(json!({"host": "db.example.com", "tls": {"ca_file": file}}));
     assert_eq!(server.hosts.configs().next().unwrap().get_ssl_mode(), SslMode::Require);
     assert!(server.tls.is_some());
+}
+
+#[tokio::test]
+async fn an_outage_that_is_known_costs_nobody_their_deadline() {
+    let silent: [_; 2] =
+        std::array::from_fn(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let hosts = silent.each_ref().map(|host| host.local_addr().unwrap().to_string());
+    let pool = server(json!({"hosts": hosts, "connect_timeout": "60s", "timeout": "60s",
+        "max_connections": 1}))
+    .pool();
+    assert!(pool.lease(Instant::now() + Duration::from_millis(600)).await.is_err());
+    let known = Instant::now();
+    while known.elapsed() < Duration::from_secs(2) {
+        // Whoever begins the search, those who wait for it, and those who wait for their place.
+        let calls = (0..100).map(|_| pool.lease(Instant::now() + Duration::from_secs(60)));
+        for told in futures_util::future::join_all(calls).await {
+            assert_eq!(told.unwrap_err().kind, FaultKind::NotConnected);
+        }
+    }
+    assert!(known.elapsed() < Duration::from_secs(20), "{:?}", known.elapsed());
 }
 
 #[tokio::test]
