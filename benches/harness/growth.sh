@@ -12,10 +12,11 @@ WARM_SIGNONS=20 WARM_REFRESHES=7 WARM=140000 MOST_ROUNDS=3
 
 # growth KIND: refreshes and sign-ons.
 growth() {
-    local kind=$1 live=${SESSIONS:-1000000} name=growth-$1 load
+    local kind=$1 live=${SESSIONS:-1000000} name=growth-$1 load how=together
     [[ ! $NOISE && $ONLY == growth* && $name == "$ONLY"* ]] || return 0
     if [[ $kind == sqlite ]]; then need_holder; fi
     rm -rf "$WORK/floor" "$WORK/cambio"
+    [[ ! $BY_TURNS ]] || how=compare
     # The most requests a second to be ready for, at first.
     CROWD=40000
     [[ $kind != postgres ]] || CROWD=6000
@@ -32,9 +33,9 @@ growth() {
     start_crowd
     for load in refresh refresh-all signon signon-all; do
         if [[ $load == refresh-all ]]; then
-            ROUNDS=$rounds_all together "$name-$load, $live" 0.90
+            ROUNDS=$rounds_all "$how" "$name-$load, $live" 0.90
         else
-            together "$name-$load, $live" 0.90
+            "$how" "$name-$load, $live" 0.90
         fi
         rm "$WORK/floor/results" "$WORK/cambio/results"
     done
