@@ -119,6 +119,12 @@ impl Model {
         self.ended |= alive;
         Answer::Ended(alive)
     }
+
+    /// What has expired goes as well: by the other node's clock it may not have.
+    fn end_all(&mut self) -> Answer {
+        self.ended |= !self.evicted && self.device != DeviceState::Deleted;
+        Answer::Ended(true)
+    }
 }
 
 /// A call of either kind, and what the model says of it.
@@ -142,10 +148,7 @@ impl Call {
         match self {
             Self::Refresh { presented, now } => model.refresh(presented, now),
             Self::End { now } => model.end(now),
-            Self::EndAll { now } => {
-                model.end(now);
-                Answer::Ended(true)
-            }
+            Self::EndAll { .. } => model.end_all(),
         }
     }
 
@@ -176,10 +179,15 @@ async fn sessions_refresh_like_the_model(b: &Backend) {
     let config = Config { cases: 96, failure_persistence: None, ..Config::default() };
     let steps = prop::collection::vec(step(), 1..24);
     let outcome = tokio::task::block_in_place(|| {
-        TestRunner::new(config).run(&steps, |steps| {
+        let follows = |steps| {
             number.set(number.get() + 1);
             runtime.block_on(follow(b, number.get(), steps))
-        })
+        };
+        // Rare, but found by chance once: ended by a node by whose clock it has expired.
+        let ahead = vec![Step::Pass(SHORT_IDLE), Step::EndAllDuring(0), Step::Skew(-1)];
+        let ahead = [ahead, vec![Step::Race(0, 0), Step::RefreshElsewhere(0)]].concat();
+        follows(ahead).map_err(|error| error.to_string())?;
+        TestRunner::new(config).run(&steps, follows).map_err(|failure| failure.to_string())
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
