@@ -41,6 +41,7 @@ impl RedisStore {
         let done = self
             .write_until(
                 deadline,
+                None,
                 &self.scripts.begin,
                 &names,
                 &[

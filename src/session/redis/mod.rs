@@ -20,8 +20,8 @@ mod unbegin;
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -90,19 +90,23 @@ impl RedisStore {
         keys: &[&str],
         args: &[&[u8]],
     ) -> Result<Done, StoreError> {
-        self.write_until(self.ends(), script, keys, args).await
+        self.write_until(self.ends(), None, script, keys, args).await
     }
 
-    /// The same, for a call that asks more than once.
+    /// The same, for a call that asks more than once; and not if its caller is gone before it is sent.
     async fn write_until(
         &self,
         deadline: Instant,
+        caller: Option<Weak<()>>,
         script: &Script,
         keys: &[&str],
         args: &[&[u8]],
     ) -> Result<Done, StoreError> {
         let first: Vec<_> = args.iter().copied().chain([b"0".as_slice()]).collect();
-        let call = script.on(keys, &first).waiting(self.replicas);
+        let mut call = script.on(keys, &first).waiting(self.replicas);
+        if let Some(caller) = caller {
+            call = call.unless_gone(caller);
+        }
         let mut answer = self.masters.call(keys[0], call, deadline).await;
         let is_repeated = matches!(&answer, Err(Fault { kind: FaultKind::Lost, .. }));
         if is_repeated {

@@ -1,6 +1,7 @@
 //! Refreshing: one script decides. Only when it finds no session a second call looks why: who
 //! ended it has left the note in the same step, so it is there by then.
 
+use std::sync::Weak;
 use std::time::Instant;
 
 use redis::Value;
@@ -21,6 +22,7 @@ impl RedisStore {
         next: &NextPair,
         now: Timestamp,
         asked: &Asked,
+        caller: Weak<()>,
     ) -> Result<Refreshed, RefreshError> {
         if next.account.as_ref().is_some_and(|account| account.id != presented.account) {
             return Err(RefreshError::Gone);
@@ -34,6 +36,7 @@ impl RedisStore {
         let done = self
             .write_until(
                 deadline,
+                Some(caller),
                 &self.scripts.refresh,
                 &[&keys.sessions, &keys.devices],
                 &[

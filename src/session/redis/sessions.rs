@@ -1,6 +1,8 @@
 //! Sessions in Redis: looking at them and ending them. Beginning, refreshing and walking over
 //! all of them have files of their own.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use redis::{Cmd, Value};
 
@@ -29,8 +31,11 @@ impl SessionStore for RedisStore {
         now: Timestamp,
     ) -> Result<Refreshed, RefreshError> {
         let (store, presented, asked) = (self.clone(), presented.clone(), Asked::now());
-        // To its end, whoever hangs up: what the answer says may have to be noted.
-        let call = async move { store.rotate(&presented, &next, now, &asked).await };
+        let caller = Arc::new(());
+        let waits = Arc::downgrade(&caller);
+        // To its end, whoever hangs up: what the answer says may have to be noted. But whoever does before it was
+        // sent may go on with a retry, and it would look like reuse if that was faster.
+        let call = async move { store.rotate(&presented, &next, now, &asked, waits).await };
         let refreshed = tokio::spawn(call).await;
         refreshed.map_err(|e| StoreError(format!("redis: a refresh has stopped: {e}")))?
     }
@@ -134,7 +139,7 @@ impl RedisStore {
         }
         let (mark, script) = (keys.mark(), &self.scripts.find);
         let args = [field.as_bytes(), mark.as_bytes()];
-        let done = self.write_until(deadline, script, &[key], &args).await?;
+        let done = self.write_until(deadline, None, script, &[key], &args).await?;
         if done.value == Value::Nil { done.acknowledged() } else { Ok(done.value) }
     }
 }

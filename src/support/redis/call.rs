@@ -2,6 +2,7 @@
 //! or without waiting for replicas, and the replies that say "ask somebody else".
 
 use std::borrow::Cow;
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Pipeline, RedisError, ServerErrorKind, Value};
@@ -51,6 +52,7 @@ impl Script {
             replicas: None,
             is_timed: self.is_timed,
             deadline: None,
+            caller: None,
         }
     }
 }
@@ -66,6 +68,8 @@ pub struct Call {
     is_timed: bool,
     /// When its caller gives up.
     deadline: Option<Instant>,
+    /// Gone when its caller is.
+    caller: Option<Weak<()>>,
 }
 
 /// How many replicas must have a write before it counts, and how long that may take.
@@ -105,7 +109,14 @@ pub(super) enum Reply {
 
 impl From<Cmd> for Call {
     fn from(command: Cmd) -> Self {
-        Self { command, in_full: None, replicas: None, is_timed: false, deadline: None }
+        Self {
+            command,
+            in_full: None,
+            replicas: None,
+            is_timed: false,
+            deadline: None,
+            caller: None,
+        }
     }
 }
 
@@ -127,6 +138,17 @@ impl Call {
     /// The same for a caller who gives up then.
     pub(super) fn by(self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self }
+    }
+
+    /// The same for a caller who may be gone before it is sent: then it is not.
+    #[must_use]
+    pub fn unless_gone(self, caller: Weak<()>) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.strong_count() == 0)
     }
 
     /// When one who sends it now gives up, if an answer is waited for until `patience`.

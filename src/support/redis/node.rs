@@ -72,6 +72,9 @@ impl Node {
     async fn try_to_send(&self, call: &Call, asking: bool) -> Result<Reply, Fault> {
         let lane = &self.lanes[self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
         let live = lane.live(|| self.place.clone().connect()).await?;
+        if call.is_abandoned() {
+            return Err(Fault::late());
+        }
         let timeout = self.place.server().timeout();
         let given_up = call.given_up_at(Instant::now() + timeout);
         let until = || live.clock(timeout).at(given_up);

@@ -83,11 +83,15 @@ async fn late_at_first(connections: usize) -> (u16, tokio::sync::mpsc::Unbounded
 }
 
 async fn run_on(port: u16) -> Result<redis::Value, Fault> {
+    run_as(port, |call| call).await
+}
+
+async fn run_as(port: u16, change: impl FnOnce(Call) -> Call) -> Result<redis::Value, Fault> {
     let settings = RedisSettings { port, ..RedisSettings::default() };
     let server = settings.load("redis", &mut Problems::default()).unwrap();
     let call = Script::in_time("return 1").on(&["key"], &[b"first"]);
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
-    Masters::one(server, 1).call("key", call, deadline).await.map(|answer| answer.value)
+    Masters::one(server, 1).call("key", change(call), deadline).await.map(|answer| answer.value)
 }
 
 #[tokio::test]
@@ -97,6 +101,19 @@ async fn a_script_is_told_until_when_it_is_waited_for_by_the_servers_clock() {
     // The timeout is a second, and the rest of the minute is for a busy machine.
     let until = told.recv().await.unwrap();
     assert!((1_001_000_007..1_060_000_000).contains(&until), "{until}");
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_sent() {
+    let (port, mut told) = late_at_first(0).await;
+    let caller = std::sync::Arc::new(());
+    let waits = std::sync::Arc::downgrade(&caller);
+    assert!(run_as(port, |call| call.unless_gone(waits.clone())).await.is_ok());
+    assert!(told.recv().await.is_some());
+    drop(caller);
+    let gone = run_as(port, |call| call.unless_gone(waits)).await;
+    assert_eq!(gone.unwrap_err().kind, crate::support::FaultKind::Late);
+    assert!(told.try_recv().is_err());
 }
 
 #[tokio::test]
